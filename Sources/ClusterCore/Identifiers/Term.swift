@@ -1,0 +1,20 @@
+/// A Raft term: at most one leader is elected in each. ``zero`` is before any election.
+public struct Term: RawRepresentable, Hashable, Sendable, Codable, Comparable, CustomStringConvertible {
+    public let rawValue: UInt64
+
+    public init(rawValue: UInt64) { self.rawValue = rawValue }
+    public init(_ rawValue: UInt64) { self.rawValue = rawValue }
+
+    public static let zero = Term(0)
+
+    public var description: String { String(rawValue) }
+    public var next: Term { Term(rawValue + 1) }
+
+    public static func < (a: Term, b: Term) -> Bool { a.rawValue < b.rawValue }
+
+    public init(from decoder: any Decoder) throws { rawValue = try decoder.singleValueContainer().decode(UInt64.self) }
+    public func encode(to encoder: any Encoder) throws {
+        var container = encoder.singleValueContainer()
+        try container.encode(rawValue)
+    }
+}

@@ -1,0 +1,1 @@
+// The rooms of MariaDBWire follow.
