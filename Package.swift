@@ -37,6 +37,7 @@ let package = Package(
         .systemLibrary(name: "CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .systemLibrary(name: "CMariaDB", pkgConfig: "libmariadb", providers: [.apt(["libmariadb-dev"])]),
         .target(name: "CChecksum"),
+        .target(name: "CLinux"),
 
         // Ground floor: pure values.
         .target(name: "ClusterCore", swiftSettings: strict),
@@ -77,7 +78,7 @@ let package = Package(
             name: "Agent",
             dependencies: [
                 "ClusterCore", "WriteAheadLog", "MariaDBWire", "MariaDBClient", "WANLink", "Probes", "Gateway",
-                nioCore, nioPosix, logging,
+                "CLinux", nioCore, nioPosix, logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
