@@ -28,7 +28,7 @@ final class Node {
     /// What the other members last said of themselves.
     var reports: [NodeNumber: PeerReport] = [:]
     private(set) var isStopping = false
-    private var leadership: Leadership?
+    private var leadership: Standing?
     private var housekeeping: RepeatedTask?
     private var commitHintAt: LSN = .zero
     private var transferWaiters: [CheckedContinuation<TransferObstacle?, Never>] = []
@@ -71,7 +71,7 @@ final class Node {
     func refreshLeadership() {
         let raft = consensus.raft
         let settled = raft.log.term(at: raft.committed) == raft.term
-        let now: Leadership =
+        let now: Standing =
             if raft.role == .leader, let noOp = raft.termStart {
                 .leader(term: raft.term, noOp: noOp, settled: raft.noOpCommitted && raft.transferTarget == nil && !isStopping)
             } else if raft.leader != nil {

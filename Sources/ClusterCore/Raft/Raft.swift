@@ -77,6 +77,8 @@ public struct Raft: Sendable {
     public func progress(of peer: NodeNumber) -> PeerProgress? { leadership?.peers.first { $0.peer == peer } }
 
     /// Whether this leader's first entry is committed, and with it everything before it (Raft, section 8).
+    /// The LSN of the first entry of the term that this node leads; nil when it does not lead.
+    public var termStart: LSN? { leadership?.noOp }
     public var noOpCommitted: Bool { leadership.map { committed >= $0.noOp } ?? false }
     /// The voter that is being asked to take over.
     public var transferTarget: NodeNumber? { leadership?.transfer?.target }

@@ -8,7 +8,7 @@
 /// still come, is ignored by its id.
 public struct Tenure: Sendable, Hashable {
     public private(set) var state: TenureState
-    public private(set) var leadership: Leadership = .unknown(term: .zero)
+    public private(set) var leadership: Standing = .unknown(term: .zero)
 
     private var underWay: TenureOrder?
     private var lastOrderID: UInt64 = 0
@@ -51,7 +51,7 @@ public struct Tenure: Sendable, Hashable {
     /// Whether `order` is the one whose outcome is awaited. The runtime asks before each irreversible act.
     public func isCurrent(_ order: TenureOrder) -> Bool { underWay == order }
 
-    // MARK: Leadership
+    // MARK: Standing
 
     private mutating func leadershipChanged(_ effects: inout TenureEffects) {
         switch state {

@@ -1,5 +1,5 @@
 /// What Raft says of this node, as far as the database is concerned.
-public enum Leadership: Sendable, Hashable {
+public enum Standing: Sendable, Hashable {
     /// No leader is known.
     case unknown(term: Term)
     /// Another node leads. `settled`: an entry of this term is committed here, so the log holds all that earlier terms committed.
@@ -21,7 +21,7 @@ public enum Leadership: Sendable, Hashable {
 }
 
 public enum TenureEvent: Sendable, Hashable {
-    case leadership(Leadership)
+    case leadership(Standing)
     case finished(UInt64, TenureOutcome)
     /// The server process ended, or was found hanging; never by our order.
     case serverLost(reason: String)
