@@ -107,13 +107,19 @@ final class Consensus {
     /// Appends entries to the log as the leader. They must fit one batch: whole transactions, or a single entry of another kind.
     ///
     /// - Returns: the LSN of the first entry.
-    func propose(_ entries: [Entry], membership: Membership? = nil) throws -> LSN {
+    func propose(_ entries: [Entry]) throws -> LSN {
         let bytes = entries.reduce(0) { $0 + $1.body.readableBytes }
-        let descriptor = try raft.propose(count: entries.count, bytes: bytes, membership: membership)
+        let descriptor = try raft.propose(count: entries.count, bytes: bytes)
         log.append(try Batch.encode(entries, first: descriptor.first, term: descriptor.term, codec: codec))
-        if membership != nil { applyMembership() }
         pumpAll()
         return descriptor.first
+    }
+
+    /// Puts a membership change into the log; it is in force at once and final when its LSN is committed.
+    func propose(_ membership: Membership) throws -> LSN {
+        let bytes = try Entry(membership: membership).body.readableBytes
+        carryOut(try raft.propose(membership, bytes: bytes, now: Self.now))
+        return raft.membershipLSN
     }
 
     // MARK: Out
@@ -183,7 +189,7 @@ final class Consensus {
     private func send(_ request: AppendRequest, _ batches: [Batch], to peer: NodeNumber) {
         let message = RaftMessageCodec.encodeAppend(request, batches: batches.map(\.bytes))
         guard network.sendBulk(message, to: peer) else { return }
-        raft.sent(to: peer, through: batches.last?.last ?? request.prev.lsn)
+        raft.sent(request, to: peer, through: batches.last?.last ?? request.prev.lsn)
     }
 
     private func read(_ request: AppendRequest, for peer: NodeNumber) {

@@ -88,7 +88,7 @@ final class MembershipAdministration {
     func change(to membership: Membership) async throws {
         let done = NodeLoop.eventLoop.makePromise(of: Void.self)
         do {
-            let lsn = try consensus.propose([try Entry(membership: membership)], membership: membership)
+            let lsn = try consensus.propose(membership)
             pending.append((lsn, done))
             committed(through: consensus.raft.committed)
         } catch { done.fail(error) }
@@ -119,7 +119,7 @@ final class MembershipAdministration {
             promoted.promoteTo = nil
             let membership = consensus.raft.membership.setting(promoted)
             do {
-                _ = try consensus.propose([try Entry(membership: membership)], membership: membership)
+                _ = try consensus.propose(membership)
                 logger.notice("a member has caught up and votes from now on", metadata: ["id": "\(member.id)"])
             } catch {
                 logger.debug("a member waits to be promoted", metadata: ["id": "\(member.id)", "reason": "\(error)"])
