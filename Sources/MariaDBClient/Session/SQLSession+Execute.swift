@@ -73,14 +73,19 @@ extension SQLSession {
     }
 }
 
-/// Bindings that learn each value's length and fetch it afterwards, so that no column needs a buffer in advance.
+/// Bindings with a little room for each column. A value that needs more is fetched once its length is known, so that no
+/// column needs a large buffer in advance. (Numbers must fit at the first try: libmariadb rounds them to the room given.)
 private struct ResultColumns: ~Copyable {
+    private static let room = 64
+
     let binds: UnsafeMutableBufferPointer<MYSQL_BIND>
+    private let buffer: UnsafeMutableRawBufferPointer
     private let lengths: UnsafeMutableBufferPointer<UInt>
     private let nulls: UnsafeMutableBufferPointer<my_bool>
 
     init(count: Int) {
         binds = .allocate(capacity: count)
+        buffer = .allocate(byteCount: count * ResultColumns.room, alignment: 8)
         lengths = .allocate(capacity: count)
         nulls = .allocate(capacity: count)
         binds.initialize(repeating: MYSQL_BIND())
@@ -88,6 +93,8 @@ private struct ResultColumns: ~Copyable {
         nulls.initialize(repeating: 0)
         for index in 0..<count {
             binds[index].buffer_type = MYSQL_TYPE_STRING
+            binds[index].buffer = buffer.baseAddress.map { $0 + index * ResultColumns.room }
+            binds[index].buffer_length = UInt(ResultColumns.room)
             binds[index].length = lengths.baseAddress.map { $0 + index }
             binds[index].is_null = nulls.baseAddress.map { $0 + index }
         }
@@ -95,6 +102,7 @@ private struct ResultColumns: ~Copyable {
 
     deinit {
         binds.deallocate()
+        buffer.deallocate()
         lengths.deallocate()
         nulls.deallocate()
     }
@@ -102,14 +110,17 @@ private struct ResultColumns: ~Copyable {
     func text(_ index: Int, of statement: UnsafeMutablePointer<MYSQL_STMT>) -> String? {
         guard nulls[index] == 0 else { return nil }
         let length = Int(lengths[index])
-        guard length > 0 else { return "" }
-        return withUnsafeTemporaryAllocation(byteCount: length, alignment: 1) { buffer in
+        guard length > ResultColumns.room else {
+            let start = index * ResultColumns.room
+            return String(decoding: buffer[start..<start + length], as: UTF8.self)
+        }
+        return withUnsafeTemporaryAllocation(byteCount: length, alignment: 1) { whole in
             var bind = MYSQL_BIND()
             bind.buffer_type = MYSQL_TYPE_STRING
-            bind.buffer = buffer.baseAddress
+            bind.buffer = whole.baseAddress
             bind.buffer_length = UInt(length)
             _ = mysql_stmt_fetch_column(statement, &bind, UInt32(index), 0)
-            return String(decoding: buffer, as: UTF8.self)
+            return String(decoding: whole, as: UTF8.self)
         }
     }
 }
