@@ -22,6 +22,11 @@ actor NodeLoop {
         }
     }
 
+    /// Runs `body` on the loop and returns what it gives.
+    nonisolated static func run<T: Sendable>(_ body: @NodeLoop @Sendable () throws -> T) async rethrows -> T {
+        try await body()
+    }
+
     /// Runs `body` on the loop soon.
     nonisolated static func enqueue(_ body: @escaping @NodeLoop @Sendable () -> Void) {
         eventLoop.execute { assumeIsolated(body) }
