@@ -1,3 +1,4 @@
+import Foundation
 import LabSupport
 import MariaDBClient
 import Synchronization
@@ -9,11 +10,27 @@ enum SharedServer {
     static func server() async throws -> MariaDBServer {
         let task = task.withLock { task in
             if let task { return task }
-            let started = Task { try await MariaDBServer.start(id: 7, options: options) }
+            let started = Task {
+                let server = try await MariaDBServer.start(id: 7, options: options)
+                folder.withLock { $0 = server.directory }
+                atexit { SharedServer.removeFolder() }
+                return server
+            }
             task = started
             return started
         }
         return try await task.value
+    }
+
+    private static let folder = Mutex("")
+
+    private static func removeFolder() {
+        let folder = folder.withLock { $0 }
+        do {
+            try FileManager.default.removeItem(atPath: folder)
+        } catch {
+            print("cannot remove \(folder): \(error)")
+        }
     }
 
     /// A replicating server's settings without held commits.
