@@ -2,6 +2,7 @@ import ClusterCore
 import Foundation
 import Logging
 import MariaDBClient
+import Probes
 
 /// What the agent does to its server by SQL. Each call is one short conversation as root through the socket; none uses a statement
 /// that a held commit could block, but for those that say so.
@@ -9,33 +10,12 @@ struct DatabaseControl: Sendable {
     let runner: SQLRunner
     let logger: Logger
 
-    struct Position: Sendable, Hashable {
-        var binlogState: GTIDState
-        var binlog: GTIDPosition
-        var slave: GTIDPosition
-        /// What the database holds, by either of its two records.
-        var held: GTIDPosition {
-            var held = binlog
-            held.advance(to: slave)
-            return held
-        }
-    }
-
-    func position() async throws -> Position {
-        let row = try await runner.run { session throws(SQLError) in
-            try session.query("SELECT @@global.gtid_binlog_state, @@global.gtid_binlog_pos, @@global.gtid_slave_pos")
-        }.rows.first
-        guard let row, row.count == 3, let state = GTIDState(row[0] ?? ""), let binlog = GTIDPosition(row[1] ?? ""),
-            let slave = GTIDPosition(row[2] ?? "")
-        else { throw ServerError.commandFailed("the server's GTID position can't be read: \(String(describing: row))") }
-        return Position(binlogState: state, binlog: binlog, slave: slave)
-    }
+    func observe() async throws -> DatabaseObservation { try await DatabaseProbe.observe(runner) }
 
     /// Whether commits may be waiting in it, or clients may write: it was somebody's primary.
     func isPrimary() async throws -> Bool {
-        try await runner.run { session throws(SQLError) in
-            try session.query("SELECT @@global.read_only = 0 OR @@global.rpl_semi_sync_master_enabled = 1").scalar == "1"
-        }
+        let seen = try await observe()
+        return !seen.isReadOnly || seen.semiSync.isEnabled
     }
 
     // MARK: Following
@@ -57,17 +37,12 @@ struct DatabaseControl: Sendable {
         }
     }
 
-    /// Whether the channel runs; the text says what stopped it.
+    /// What stopped the replica channel; nil while it runs.
     func channelError() async throws -> String? {
-        let rows = try await runner.run { session throws(SQLError) in try session.query("SHOW SLAVE STATUS") }.dictionaries
-        guard let status = rows.first else { return "the replica channel is gone" }
-        if status["Slave_SQL_Running"] == "No" {
-            return "error \(status["Last_SQL_Errno"] ?? "?"): \(status["Last_SQL_Error"] ?? "the SQL thread was stopped")"
-        }
-        if status["Slave_IO_Running"] == "No" {
-            return "error \(status["Last_IO_Errno"] ?? "?"): \(status["Last_IO_Error"] ?? "the IO thread was stopped")"
-        }
-        return nil
+        let channels = try await runner.run { session throws(SQLError) in try DatabaseProbe.replicaChannels(session) }
+        guard let channel = channels.first else { return "the replica channel is gone" }
+        guard let failure = channel.sqlFailure ?? channel.ioFailure, !channel.isRunning else { return nil }
+        return "error \(failure.errno): \(failure.message)"
     }
 
     func unfollow() async throws {
@@ -96,21 +71,6 @@ struct DatabaseControl: Sendable {
                         + "`wolfscale validate` says what they must be")
             }
         }
-    }
-
-    /// How many semi-sync replicas the server waits for.
-    func semiSyncClients() async throws -> Int { try await status("Rpl_semi_sync_master_clients") }
-    /// How many sessions wait for an ACK.
-    func waitingSessions() async throws -> Int { try await status("Rpl_semi_sync_master_wait_sessions") }
-    /// How many commits went through without an ACK since the server started.
-    func unacknowledgedCommits() async throws -> Int { try await status("Rpl_semi_sync_master_no_tx") }
-
-    private func status(_ name: String) async throws -> Int {
-        let rows = try await runner.run { session throws(SQLError) in try session.query("SHOW GLOBAL STATUS LIKE '\(name)'") }.rows
-        guard let text = rows.first?.last ?? nil, let value = Int(text) else {
-            throw ServerError.commandFailed("the server has no status \(name)")
-        }
-        return value
     }
 
     func openWrites() async throws {
@@ -163,17 +123,5 @@ struct DatabaseControl: Sendable {
             let scope = database.map { "`" + $0.replacingOccurrences(of: "`", with: "``") + "`.*" } ?? "*.*"
             try session.query("GRANT ALL PRIVILEGES ON \(scope) TO \(name)")
         }
-    }
-
-    /// Tables of applications whose engine can't undo a commit that found no quorum.
-    func nonTransactionalTables() async throws -> [String] {
-        try await runner.run { session throws(SQLError) in
-            try session.query(
-                """
-                SELECT CONCAT(TABLE_SCHEMA, '.', TABLE_NAME, ' (', ENGINE, ')') FROM information_schema.TABLES \
-                WHERE TABLE_TYPE = 'BASE TABLE' AND ENGINE NOT IN ('InnoDB', 'SEQUENCE') \
-                AND TABLE_SCHEMA NOT IN ('mysql', 'sys', 'information_schema', 'performance_schema') LIMIT 100
-                """)
-        }.rows.compactMap { $0.first ?? nil }
     }
 }

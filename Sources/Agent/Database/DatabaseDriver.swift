@@ -4,6 +4,7 @@ import Logging
 import MariaDBClient
 import MariaDBWire
 import NIOPosix
+import Probes
 import WriteAheadLog
 
 /// What the driver hands to the rest of the node.
@@ -13,7 +14,7 @@ protocol DatabaseDriverDelegate: AnyObject {
     func databaseResigns(_ reason: String)
     func databaseHandsOver(to target: NodeNumber?)
     func databaseNoted(_ note: TenureNote)
-    func databaseChanged()
+    func databaseHasForeignTables(_ tables: [ForeignTable])
 }
 
 /// Carries out what ``Tenure`` orders, one order at a time, and reports what came of it.
@@ -93,7 +94,6 @@ final class DatabaseDriver {
         if let order = effects.order { begin(order) }
         if let reason = effects.resign { delegate?.databaseResigns(reason) }
         if let handOver = effects.handOver { delegate?.databaseHandsOver(to: handOver.target) }
-        delegate?.databaseChanged()
     }
 
     private func begin(_ order: TenureOrder) {
@@ -176,6 +176,8 @@ final class DatabaseDriver {
         return owesAcknowledgement ? .adoptedPrimary : .adoptedReplica
     }
 
+    func foreignTablesFound(_ tables: [ForeignTable]) { delegate?.databaseHasForeignTables(tables) }
+
     func lost(_ reason: String) { handle(.serverLost(reason: reason)) }
 
     private func kill() async throws {
@@ -191,18 +193,20 @@ final class DatabaseDriver {
     // MARK: Following
 
     private func inspect() async throws -> Inspection {
-        let position = try await requireControl().position()
+        let seen = try await requireControl().observe()
         let log = consensus.log
         let committed = consensus.raft.committed
         return try await threads.runIfActive {
             var orphans: [GTID] = []
-            for gtid in position.binlogState.gtids + position.slave.gtids where try !log.contains(gtid) { orphans.append(gtid) }
-            for gtid in position.binlogState.gtids {
+            for gtid in seen.binlogState.gtids + seen.slavePosition.gtids where try !log.contains(gtid) {
+                orphans.append(gtid)
+            }
+            for gtid in seen.binlogState.gtids {
                 if let lsn = try log.locate(gtid), lsn > committed { orphans.append(gtid) }
             }
             if !orphans.isEmpty { return .orphans(Array(Set(orphans)).sorted { $0.sequence < $1.sequence }) }
             do {
-                _ = try log.start(for: position.held)
+                _ = try log.start(for: seen.position)
             } catch WALError.positionPurged(let detail) { return .purged(reason: "\(detail)") }
             return .contained
         }
@@ -246,10 +250,10 @@ final class DatabaseDriver {
         let control = try requireControl()
         let target = try await position(through: lsn)
         try await control.unfollow()
-        let held = try await control.position()
-        guard held.slave.covers(target), held.binlog.covers(target) else {
+        let held = try await control.observe()
+        guard held.slavePosition.covers(target), held.binlogPosition.covers(target) else {
             throw ServerError.wrongState(
-                "the database is not where the log is: log \(target), applied \(held.slave), binlog \(held.binlog)")
+                "the database is not where the log is: log \(target), applied \(held.slavePosition), binlog \(held.binlogPosition)")
         }
     }
 
@@ -269,7 +273,7 @@ final class DatabaseDriver {
                 fragmentBytesMax: settings.fragmentBytesMax, logger: logger),
             committed: owed, logged: logged)
         let deadline = ContinuousClock.now + .seconds(5)
-        while try await control.semiSyncClients() < 1 {
+        while try await control.observe().semiSync.clients < 1 {
             guard ContinuousClock.now < deadline, capture.isAttached else {
                 throw ServerError.wrongState("the server does not wait for the capture's acknowledgements")
             }
@@ -298,8 +302,10 @@ final class DatabaseDriver {
         let control = try requireControl()
         let deadline = ContinuousClock.now + .seconds(15)
         while true {
-            let position = try await control.position()
-            if try await control.waitingSessions() == 0, capture.isIdle, capture.capturedPosition.covers(position.binlog) { return }
+            let seen = try await control.observe()
+            if seen.semiSync.waitingSessions == 0, capture.isIdle, capture.capturedPosition.covers(seen.binlogPosition) {
+                return
+            }
             guard ContinuousClock.now < deadline else {
                 throw ServerError.wrongState("commits under way did not find their quorum within 15 s")
             }

@@ -1,5 +1,6 @@
 import ClusterCore
 import MariaDBClient
+import Probes
 
 /// Looks at the running server twice a second: whether it answers, how far it has applied the log, whether the replica channel
 /// runs and whether every commit waited for its quorum.
@@ -9,19 +10,13 @@ final class DatabaseMonitor {
     private weak var driver: DatabaseDriver?
     private let unresponsiveAfter: Duration
     private var task: Task<Void, Never>?
-    private var unacknowledged: Int?
+    private var unacknowledged: UInt64?
 
-    private(set) var observation = Observation()
-
-    struct Observation: Sendable, Hashable {
-        var position = GTIDPosition()
-        var applied: LSN = .zero
-        var isWritable = false
-        var waitingSessions = 0
-        var channelError: String?
-        var secondsBehind: Int?
-        var nonTransactionalTables: [String] = []
-    }
+    private(set) var observation: DatabaseObservation?
+    private(set) var channel: ReplicaChannel?
+    /// Everything of the log through here is in the database.
+    private(set) var applied: LSN = .zero
+    private(set) var foreignTables: [ForeignTable] = []
 
     init(runner: SQLRunner, driver: DatabaseDriver, unresponsiveAfter: Duration) {
         self.runner = runner
@@ -57,35 +52,33 @@ final class DatabaseMonitor {
     }
 
     private func look(atTables: Bool) async throws {
-        var seen = observation
-        let (variables, status, channel) = try await runner.run { session throws(SQLError) in
-            (
-                try session.query("SELECT @@global.gtid_slave_pos, @@global.gtid_binlog_pos, @@global.read_only").rows.first ?? [],
-                try session.query("SHOW GLOBAL STATUS LIKE 'Rpl_semi_sync_master_%'").rows,
-                try session.query("SHOW SLAVE STATUS").dictionaries.first
+        let (seen, channels, tables) = try await runner.run { session throws(SQLError) in
+            let seen = try DatabaseProbe.observe(session)
+            // Nothing else is asked while commits wait: other statements could wait behind them.
+            guard seen.semiSync.waitingSessions == 0 else { return (seen, nil as [ReplicaChannel]?, nil as [ForeignTable]?) }
+            return (
+                seen, try DatabaseProbe.replicaChannels(session),
+                atTables ? try DatabaseProbe.nonTransactionalTables(session) : nil
             )
         }
-        guard variables.count == 3, let driver else { return }
-        var position = GTIDPosition(variables[0] ?? "") ?? .init()
-        position.advance(to: GTIDPosition(variables[1] ?? "") ?? .init())
-        seen.position = position
-        seen.isWritable = variables[2] == "0"
-        let counters = Dictionary(status.compactMap { row in row[0].map { ($0, row[1].flatMap(Int.init) ?? 0) } }) { $1 }
-        seen.waitingSessions = counters["Rpl_semi_sync_master_wait_sessions"] ?? 0
-        checkAcknowledged(counters["Rpl_semi_sync_master_no_tx"] ?? 0)
-        seen.channelError = channel.flatMap(Self.channelError)
-        seen.secondsBehind = channel?["Seconds_Behind_Master"].flatMap(Int.init)
-        if atTables, let control = driver.control {
-            seen.nonTransactionalTables = try await control.nonTransactionalTables()
+        guard let driver else { return }
+        if let tables, tables != foreignTables {
+            foreignTables = tables
+            if !tables.isEmpty { driver.foreignTablesFound(tables) }
         }
-        if position != observation.position || seen.applied < driver.consensus.raft.committed {
-            seen.applied = try await applied(position, driver)
+        if let channels { channel = channels.first }
+        checkAcknowledged(seen.semiSync.unacknowledged)
+        let committed = driver.consensus.raft.committed
+        if seen.position != observation?.position || applied < committed {
+            applied = try await applied(seen.position, committed, driver)
         }
         observation = seen
-        if let error = seen.channelError { driver.handle(.replicaStopped(reason: error)) }
+        if let failure = channel?.sqlFailure ?? channel?.ioFailure, channel?.isRunning == false {
+            driver.handle(.replicaStopped(reason: "error \(failure.errno): \(failure.message)"))
+        }
     }
 
-    private func checkAcknowledged(_ count: Int) {
+    private func checkAcknowledged(_ count: UInt64) {
         if let before = unacknowledged, count > before {
             driver?.handle(
                 .guaranteeBroken(
@@ -95,24 +88,13 @@ final class DatabaseMonitor {
         unacknowledged = count
     }
 
-    private func applied(_ position: GTIDPosition, _ driver: DatabaseDriver) async throws -> LSN {
+    private func applied(_ position: GTIDPosition, _ committed: LSN, _ driver: DatabaseDriver) async throws -> LSN {
         let log = driver.consensus.log
-        let committed = driver.consensus.raft.committed
         return try await driver.threads.runIfActive {
             if position.covers(try log.state(through: committed).position) { return committed }
             var last = LSN.zero
             for gtid in position.gtids { last = max(last, try log.locate(gtid) ?? .zero) }
             return last
         }
-    }
-
-    private static func channelError(_ status: [String: String]) -> String? {
-        if status["Slave_SQL_Running"] == "No", let error = status["Last_SQL_Error"], !error.isEmpty {
-            return "error \(status["Last_SQL_Errno"] ?? "?"): \(error)"
-        }
-        if status["Slave_IO_Running"] == "No", let error = status["Last_IO_Error"], !error.isEmpty {
-            return "error \(status["Last_IO_Errno"] ?? "?"): \(error)"
-        }
-        return nil
     }
 }

@@ -28,12 +28,12 @@ struct AgentAssembly {
     func assemble(_ mode: StartMode) async throws -> Agent {
         threads.start()
         let directory = try DataDirectory.open(configuration.node.dataDirectory)
-        let store = try StateStore(directory)
-        let (failures, failureSink) = AsyncStream.makeStream(of: WALError.self, bufferingPolicy: .bufferingOldest(1))
+        let store = try StateStore.open(in: directory)
+        let (failures, failureSink) = AsyncStream.makeStream(of: String.self, bufferingPolicy: .bufferingOldest(1))
         let delegate = PeerNetworkSwitch()
         let network = try await startNetwork(delegate)
         let identity: Identity
-        if let known = try store.identity() {
+        if let known = try store.loadIdentity() {
             try check(known)
             identity = known
             if mode != .resume { logger.info("this node belongs to a cluster already and goes on", metadata: ["cluster": "\(known.clusterName)"]) }
@@ -98,7 +98,7 @@ struct AgentAssembly {
         }
         let identity = Identity(
             clusterName: configuration.cluster.name ?? "wolfscale", clusterID: UUID().uuidString.lowercased(),
-            nodeID: configuration.node.id, number: NodeNumber(1), clusterSecret: Self.newSecret())
+            nodeID: configuration.node.id, number: NodeNumber(1), clusterSecret: (0..<32).map { _ in UInt8.random(in: 0...255) })
         let member = Member(
             id: identity.nodeID, number: identity.number, role: .voter, site: configuration.node.site,
             address: configuration.advertisedAddress(port: network.localPort), api: configuration.advertisedAPI)
@@ -113,14 +113,14 @@ struct AgentAssembly {
         }
         try log.append(try Batch.encode([entry], first: LSN(1), term: Term(1), codec: .none))
         log.close()
-        try store.save(HardState(term: Term(1), votedFor: identity.number))
+        try store.save(WriteAheadLog.HardState(term: Term(1), votedFor: identity.number))
         try store.save(identity)
         logger.notice("a new cluster", metadata: ["name": "\(identity.clusterName)", "id": "\(identity.clusterID)"])
         return identity
     }
 
-    static func newSecret() -> String {
-        (0..<32).map { _ in String(UInt8.random(in: 0...255), radix: 16) }.map { $0.count == 1 ? "0" + $0 : $0 }.joined()
+    static func hex(_ bytes: some Sequence<UInt8>) -> String {
+        bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     }
 
     private func join(_ addresses: [String], _ store: StateStore, _ network: PeerNetwork) async throws -> Identity {
@@ -133,7 +133,7 @@ struct AgentAssembly {
             clusterName: welcome.clusterName, clusterID: welcome.clusterID, nodeID: configuration.node.id,
             number: welcome.number, clusterSecret: welcome.clusterSecret)
         try store.save(identity)
-        try store.saveMembership(welcome.membership, at: .zero)
+        try store.save(MembershipRecord(lsn: .zero, membership: welcome.membership))
         logger.notice("joined", metadata: ["cluster": "\(identity.clusterName)", "number": "\(identity.number)"])
         return identity
     }
@@ -151,24 +151,26 @@ struct AgentAssembly {
 
     private func makeNode(
         identity: Identity, store: StateStore, directory: DataDirectory, network: PeerNetwork,
-        failureSink: AsyncStream<WALError>.Continuation
+        failureSink: AsyncStream<String>.Continuation
     ) async throws -> Node {
         let holder = ConsensusHolder()
         let (log, recovery) = try Log.open(
-            directory: directory.wal, options: configuration.logOptions, committed: try store.committed() ?? .zero,
+            directory: directory.wal, options: configuration.logOptions, committed: try store.loadCommitted(),
             logger: logger
         ) { notice in NodeLoop.enqueue { holder.consensus?.durable(notice) } }
         if let cut = recovery.cut { logger.warning("the log's end was torn", metadata: ["cut": "\(cut)"]) }
+        let saved = try store.loadHardState()
+        let hardState = ClusterCore.HardState(term: saved.term, votedFor: saved.votedFor)
         let raft = Raft(
             configuration: RaftConfiguration(
                 node: identity.number, electionTimeoutMin: .milliseconds(configuration.cluster.electionTimeoutMinMs),
                 electionTimeoutMax: .milliseconds(configuration.cluster.electionTimeoutMaxMs),
                 heartbeatInterval: .milliseconds(configuration.cluster.heartbeatIntervalMs),
                 disableAutoElection: configuration.cluster.disableAutoElection, seed: UInt64.random(in: 0 ... .max)),
-            hardState: try store.hardState(),
+            hardState: hardState,
             log: try LogSummary(
                 base: LogPosition(lsn: recovery.base, term: recovery.baseTerm), runs: recovery.termRuns, last: recovery.last),
-            memberships: try memberships(recovery, store), committed: try store.committed() ?? .zero,
+            memberships: try memberships(recovery, store), committed: try store.loadCommitted(),
             now: Consensus.now)
         let (threads, configuration, logger) = (threads, configuration, logger)
         return await NodeLoop.run {
@@ -185,17 +187,16 @@ struct AgentAssembly {
 
     /// Those in the log, and before them the one that the state store remembers, in case the log was purged past it.
     private func memberships(_ recovery: Recovery, _ store: StateStore) throws -> [ClusterCore.MembershipRecord] {
-        var records = try recovery.memberships.map {
-            ClusterCore.MembershipRecord(lsn: $0.lsn, membership: try Membership(entryBody: $0.body))
-        }
-        if let saved = try store.membership(), saved.lsn > .zero, saved.lsn < records.first?.lsn ?? recovery.last.next {
-            records.insert(saved, at: 0)
+        var records = try recovery.memberships.map { try ClusterCore.MembershipRecord($0) }
+        let first = records.first?.lsn ?? recovery.last.next
+        if let saved = try store.memberships().last(where: { $0.lsn > .zero && $0.lsn < first }) {
+            records.insert(try ClusterCore.MembershipRecord(saved), at: 0)
         }
         return records
     }
 
     private func relayCredentials(_ identity: Identity) -> Credentials {
-        Credentials(user: "wolfscale_relay", password: String(identity.clusterSecret.prefix(32)))
+        Credentials(user: "wolfscale_relay", password: Self.hex(identity.clusterSecret.prefix(16)))
     }
 
     private func makeDriver(_ node: Node, relayPort: Int) async -> DatabaseDriver {

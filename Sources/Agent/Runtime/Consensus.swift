@@ -26,10 +26,12 @@ final class Consensus {
     let logger: Logger
     private let threads: NIOThreadPool
     private let codec: Codec
-    private let failed: @Sendable (WALError) -> Void
+    private let failed: @Sendable (String) -> Void
     private weak var observer: (any ConsensusObserver)?
     /// Batches of an append message while Raft decides on them, by their first LSN.
     private var arriving: [LSN: Batch] = [:]
+    /// What was sent to each peer and is not yet on its disk: bounds what it has to hold in memory.
+    private var inFlight: [NodeNumber: InFlight] = [:]
     /// Peers for which a read from disk is under way.
     private var readingFor: Set<NodeNumber> = []
     private var ticker: RepeatedTask?
@@ -39,7 +41,7 @@ final class Consensus {
 
     init(
         raft: Raft, log: Log, store: StateStore, network: PeerNetwork, threads: NIOThreadPool, codec: Codec,
-        logger: Logger, failed: @escaping @Sendable (WALError) -> Void
+        logger: Logger, failed: @escaping @Sendable (String) -> Void
     ) {
         self.raft = raft
         self.log = log
@@ -72,13 +74,14 @@ final class Consensus {
         switch notice.result {
         case .success(let lsn):
             if let term = raft.log.term(at: lsn) { handle(.durable(LogPosition(lsn: lsn, term: term))) }
-        case .failure(let error): failed(error)
+        case .failure(let error): stop(error)
         }
     }
 
     func received(control: ByteBuffer, from peer: NodeNumber) {
         do {
             handle(.message(from: peer, try RaftMessageCodec.decode(control).message))
+            if raft.role == .leader { pump(peer) }
         } catch {
             logger.warning("a control message can't be read", metadata: ["peer": "\(peer)", "error": "\(error)"])
         }
@@ -110,7 +113,7 @@ final class Consensus {
     func propose(_ entries: [Entry]) throws -> LSN {
         let bytes = entries.reduce(0) { $0 + $1.body.readableBytes }
         let descriptor = try raft.propose(count: entries.count, bytes: bytes)
-        log.append(try Batch.encode(entries, first: descriptor.first, term: descriptor.term, codec: codec))
+        write(try Batch.encode(entries, first: descriptor.first, term: descriptor.term, codec: codec))
         pumpAll()
         return descriptor.first
     }
@@ -126,14 +129,14 @@ final class Consensus {
 
     private func carryOut(_ effects: RaftEffects) {
         do {
-            if let hardState = effects.hardState { try store.save(hardState) }
+            if let state = effects.hardState { try store.save(WriteAheadLog.HardState(state)) }
             if let lsn = effects.truncateAfter { try log.truncate(after: lsn) }
         } catch {
             return stop(error)
         }
         for descriptor in effects.store {
             guard let batch = arriving[descriptor.first] else { preconditionFailure("no batch \(descriptor)") }
-            log.append(batch)
+            write(batch)
         }
         if let batch = effects.append { append(batch) }
         for outbound in effects.messages {
@@ -148,13 +151,17 @@ final class Consensus {
     private func append(_ descriptor: BatchDescriptor) {
         do {
             let entry = try descriptor.membership.map { try Entry(membership: $0) } ?? Entry.noOp
-            log.append(try Batch.encode([entry], first: descriptor.first, term: descriptor.term, codec: .none))
+            write(try Batch.encode([entry], first: descriptor.first, term: descriptor.term, codec: .none))
         } catch { stop(error) }
+    }
+
+    private func write(_ batch: Batch) {
+        do { try log.append(batch) } catch { stop(error) }
     }
 
     private func stop(_ error: any Error) {
         logger.critical("the log or the node's state can't be written", metadata: ["error": "\(error)"])
-        failed(error as? WALError ?? .unusable("\(error)"))
+        failed("\(error)")
     }
 
     private func take(_ notice: RaftNotice) {
@@ -174,7 +181,8 @@ final class Consensus {
     /// Sends a peer what it lacks, as far as its line takes it: from memory, or from disk when it is further behind.
     func pump(_ peer: NodeNumber) {
         while !readingFor.contains(peer), network.bulkCapacity(to: peer) > 0, let request = raft.nextAppend(to: peer) {
-            guard request.mayCarryEntries else {
+            guard request.mayCarryEntries, hasRoom(peer, request) else {
+                if request.mayCarryEntries { return }
                 send(request, [], to: peer)
                 continue
             }
@@ -190,6 +198,15 @@ final class Consensus {
         let message = RaftMessageCodec.encodeAppend(request, batches: batches.map(\.bytes))
         guard network.sendBulk(message, to: peer) else { return }
         raft.sent(request, to: peer, through: batches.last?.last ?? request.prev.lsn)
+        if let last = batches.last {
+            inFlight[peer, default: InFlight()].add(last.last, batches.reduce(0) { $0 + $1.bytes.readableBytes })
+        }
+    }
+
+    private func hasRoom(_ peer: NodeNumber, _ request: AppendRequest) -> Bool {
+        guard let progress = raft.progress(of: peer) else { return false }
+        inFlight[peer, default: InFlight()].settle(durable: progress.match, next: request.prev.lsn)
+        return inFlight[peer]?.hasRoom ?? true
     }
 
     private func read(_ request: AppendRequest, for peer: NodeNumber) {
@@ -214,4 +231,8 @@ final class Consensus {
             logger.error("the log can't be read for a peer", metadata: ["peer": "\(peer)", "error": "\(error)"])
         }
     }
+}
+
+extension WriteAheadLog.HardState {
+    init(_ state: ClusterCore.HardState) { self.init(term: state.term, votedFor: state.votedFor) }
 }

@@ -20,6 +20,18 @@ extension Membership {
     }
 }
 
+extension WriteAheadLog.MembershipRecord {
+    init(lsn: LSN, membership: Membership) throws {
+        self.init(lsn: lsn, body: ByteBuffer(bytes: try JSONEncoder().encode(membership)))
+    }
+}
+
+extension ClusterCore.MembershipRecord {
+    init(_ record: WriteAheadLog.MembershipRecord) throws {
+        self.init(lsn: record.lsn, membership: try Membership(entryBody: record.body))
+    }
+}
+
 extension BatchDescriptor {
     /// What Raft has to know of a batch that came from a leader.
     init(_ batch: Batch) throws {

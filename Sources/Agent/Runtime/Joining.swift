@@ -1,47 +1,47 @@
 import ClusterCore
-import Foundation
+import Logging
 import NIOCore
+import WANLink
 
-/// What a node asks of a member over a request connection. JSON on the wire.
-enum PeerRequest: Codable, Sendable {
-    /// Let me into the cluster, or give me again what I was given.
-    case join(Applicant)
-    /// My addresses have changed.
-    case readdress(Member)
+/// Asks members to be let in until one of them says yes or no.
+struct Joining {
+    let network: PeerNetwork
+    let logger: Logger
+    /// How long nobody may answer before it is given up.
+    var patience: Duration = .seconds(60)
 
-    struct Applicant: Codable, Sendable {
-        var id: String
-        /// What it wants to be in the end; a voter begins as a learner.
-        var role: Role
-        var site: String
-        var address: String
-        var api: String
-        /// The configured `cluster.name`; empty accepts any.
-        var clusterName: String
+    func join(_ applicant: PeerRequest.Applicant, through addresses: [String]) async throws -> PeerAnswer.Welcomed {
+        let deadline = ContinuousClock.now + patience
+        var candidates = addresses
+        var lastReason = "no answer"
+        while ContinuousClock.now < deadline {
+            for address in candidates {
+                switch await ask(.join(applicant), address) {
+                case .welcome(let welcome): return welcome
+                case .refused(let reason): throw AgentError("\(address) refuses: \(reason)")
+                case .askLeader(let leader):
+                    candidates = [leader] + addresses
+                    lastReason = "\(address) refers to \(leader)"
+                case .tryLater(let reason):
+                    lastReason = "\(address): \(reason)"
+                    logger.info("not let in yet", metadata: ["address": "\(address)", "reason": "\(reason)"])
+                case .done: lastReason = "\(address) gave an answer that makes no sense"
+                }
+            }
+            try await Task.sleep(for: .milliseconds(500))
+        }
+        throw AgentError(
+            "no member let this node in within \(patience): \(lastReason). Check the address, that the cluster has a leader "
+                + "(`wolfscale status` there), and that \(applicant.address) can be reached from it")
     }
-}
 
-enum PeerAnswer: Codable, Sendable {
-    case welcome(Welcomed)
-    case done
-    /// This node does not lead; that one does.
-    case askLeader(address: String)
-    /// Nobody leads now, or the answer can't be known yet: ask again.
-    case tryLater(reason: String)
-    case refused(reason: String)
-
-    struct Welcomed: Codable, Sendable {
-        var clusterName: String
-        var clusterID: String
-        var clusterSecret: String
-        var number: NodeNumber
-        var membership: Membership
-    }
-}
-
-extension ByteBuffer {
-    init(json value: some Encodable) throws { self.init(bytes: try JSONEncoder().encode(value)) }
-    func decodeJSON<T: Decodable>(_ type: T.Type) throws -> T {
-        try JSONDecoder().decode(type, from: Data(readableBytesView))
+    func ask(_ request: PeerRequest, _ address: String) async -> PeerAnswer {
+        do {
+            let payload = try ByteBuffer(json: request)
+            let answer = try await network.eventLoop.flatSubmit {
+                network.request(payload, address: address, timeout: .seconds(15))
+            }.get()
+            return try answer.decodeJSON(PeerAnswer.self)
+        } catch { return .tryLater(reason: "\(error)") }
     }
 }

@@ -9,7 +9,7 @@ final class MembershipAdministration {
     private let consensus: Consensus
     private let clusterName: String
     private let clusterID: String
-    private let clusterSecret: String
+    private let clusterSecret: [UInt8]
     private let logger: Logger
     private var pending: [(lsn: LSN, done: EventLoopPromise<Void>)] = []
 

@@ -4,6 +4,7 @@ import Logging
 import MariaDBWire
 import NIOCore
 import NIOPosix
+import Probes
 import WANLink
 import WriteAheadLog
 
@@ -59,7 +60,7 @@ final class Node {
         consensus.start(observer: self, tickEvery: .milliseconds(5))
         relay.committed(through: consensus.raft.committed)
         refreshLeadership()
-        if driver == nil { consensus.handle(.mayLead(false)) } else { consensus.handle(.mayLead(false)) }
+        consensus.handle(.mayLead(false))
         driver?.begin()
         housekeeping = NodeLoop.eventLoop.scheduleRepeatedTask(
             initialDelay: .milliseconds(500), delay: .milliseconds(500)
@@ -116,7 +117,7 @@ final class Node {
         let committed = min(consensus.raft.committed, consensus.raft.durable)
         guard committed > commitHintAt else { return }
         do {
-            try store.saveCommitted(committed)
+            try store.save(committed: committed)
             commitHintAt = committed
         } catch { logger.warning("the commit index can't be saved", metadata: ["error": "\(error)"]) }
     }
@@ -133,7 +134,7 @@ final class Node {
     func record(_ kind: String, _ reason: String) {
         do {
             try store.record(
-                Event(kind: kind, reason: reason, term: consensus.raft.term, lsn: consensus.raft.committed))
+                Event(time: Date(), kind: kind, reason: reason, term: consensus.raft.term, lsn: consensus.raft.committed))
         } catch { logger.warning("an event can't be recorded", metadata: ["error": "\(error)"]) }
     }
 
@@ -202,8 +203,10 @@ extension Node: ConsensusObserver {
             logger.info("the log of all earlier terms is committed", metadata: ["term": "\(term)", "lsn": "\(noOp)"])
         case .membershipChanged(let membership, let lsn), .membershipCommitted(let membership, let lsn):
             saveMembership(membership, lsn)
-        case .membershipRolledBack(let membership, _):
-            saveMembership(membership, consensus.raft.membershipLSN)
+        case .membershipRolledBack(_, let removed):
+            do { try store.removeMemberships(after: removed.previous) } catch {
+                logger.error("the membership can't be saved", metadata: ["error": "\(error)"])
+            }
         case .transferAborted(_, let obstacle):
             record("switchover", "not done: \(obstacle)")
             transferEnded(obstacle)
@@ -216,7 +219,9 @@ extension Node: ConsensusObserver {
     }
 
     private func saveMembership(_ membership: Membership, _ lsn: LSN) {
-        do { try store.saveMembership(membership, at: lsn) } catch {
+        do {
+            try store.save(MembershipRecord(lsn: lsn, membership: membership))
+        } catch {
             logger.error("the membership can't be saved", metadata: ["error": "\(error)"])
         }
     }
@@ -250,7 +255,13 @@ extension Node: DatabaseDriverDelegate {
         }
     }
 
-    func databaseChanged() {}
+    func databaseHasForeignTables(_ tables: [ForeignTable]) {
+        let names = tables.prefix(10).map(\.description).joined(separator: ", ")
+        logger.warning(
+            "tables outside InnoDB are not held back until the quorum, nor undone after a crash; convert them to InnoDB",
+            metadata: ["tables": "\(names)"])
+        record("database.foreignTables", names)
+    }
 }
 
 // MARK: - What the links say

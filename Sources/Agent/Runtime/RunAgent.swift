@@ -35,10 +35,10 @@ func runAgent(configuration: Configuration, mode: StartMode) async throws {
 /// The node as a service: it runs until the shutdown, or until its log fails.
 final class NodeService: Service {
     let node: Node
-    private let failures: AsyncStream<WALError>
+    private let failures: AsyncStream<String>
     @NodeLoop private(set) var failure: AgentError?
 
-    init(node: Node, failures: AsyncStream<WALError>) {
+    init(node: Node, failures: AsyncStream<String>) {
         self.node = node
         self.failures = failures
     }
@@ -47,7 +47,7 @@ final class NodeService: Service {
         SystemdNotifier.send("READY=1\nSTATUS=running")
         let failures = failures
         let failed = await withGracefulShutdownHandler {
-            await withTaskGroup(of: WALError?.self) { group in
+            await withTaskGroup(of: String?.self) { group in
                 group.addTask {
                     for await error in failures { return error }
                     return nil
@@ -64,7 +64,7 @@ final class NodeService: Service {
         }
         if let failed {
             await node.fail(failed)
-            throw AgentError("\(failed)")
+            throw AgentError(failed)
         }
         await node.stop()
     }
