@@ -207,7 +207,10 @@ final class DatabaseDriver {
             if !orphans.isEmpty { return .orphans(Array(Set(orphans)).sorted { $0.sequence < $1.sequence }) }
             do {
                 _ = try log.start(for: seen.position)
-            } catch WALError.positionPurged(let detail) { return .purged(reason: "\(detail)") }
+            } catch let error as WALError {
+                guard case .positionPurged = error else { throw error }
+                return .purged(reason: "\(error)")
+            }
             return .contained
         }
     }

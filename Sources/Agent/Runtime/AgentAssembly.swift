@@ -1,6 +1,5 @@
 import ClusterCore
 import Foundation
-import Gateway
 import Logging
 import MariaDBClient
 import MariaDBWire
@@ -17,7 +16,6 @@ struct AgentAssembly {
 
     struct Agent {
         var service: NodeService
-        var api: HTTPAPI
     }
 
     init(configuration: Configuration, logger: Logger) {
@@ -46,7 +44,7 @@ struct AgentAssembly {
         }
         let node = try await makeNode(
             identity: identity, store: store, directory: directory, network: network, failureSink: failureSink)
-        delegate.set(node)
+        await delegate.set(node)
         let relay = try await BinlogServer.start(
             BinlogServer.Configuration(
                 host: configuration.relay.bindHost, port: configuration.relay.bindPort, credentials: relayCredentials(identity),
@@ -56,8 +54,7 @@ struct AgentAssembly {
         await node.start(
             driver: configuration.node.role == .witness ? nil : makeDriver(node, relayPort: relay.localPort), relay: relay)
         return Agent(
-            service: NodeService(node: node, failures: failures),
-            api: try HTTPAPI(apiConfiguration(identity), cluster: NodeInformation(node: node), logger: logger))
+            service: NodeService(node: node, failures: failures))
     }
 
     // MARK: Identity
@@ -169,7 +166,8 @@ struct AgentAssembly {
                 disableAutoElection: configuration.cluster.disableAutoElection, seed: UInt64.random(in: 0 ... .max)),
             hardState: hardState,
             log: try LogSummary(
-                base: LogPosition(lsn: recovery.base, term: recovery.baseTerm), runs: recovery.termRuns, last: recovery.last),
+                base: LogPosition(lsn: recovery.base, term: recovery.baseTerm), runs: recovery.termRuns.map { ClusterCore.TermRun(first: $0.first, term: $0.term) },
+                last: recovery.last),
             memberships: try memberships(recovery, store), committed: try store.loadCommitted(),
             now: Consensus.now)
         let (threads, configuration, logger) = (threads, configuration, logger)

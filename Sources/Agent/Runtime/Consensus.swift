@@ -37,7 +37,7 @@ final class Consensus {
     private var ticker: RepeatedTask?
 
     /// The most that one append message carries.
-    private static let messageBytesMax = 1 << 20
+    nonisolated private static let messageBytesMax = 1 << 20
 
     init(
         raft: Raft, log: Log, store: StateStore, network: PeerNetwork, threads: NIOThreadPool, codec: Codec,
@@ -53,7 +53,7 @@ final class Consensus {
         self.failed = failed
     }
 
-    static var now: ClusterCore.Instant { .init(nanoseconds: DispatchTime.now().uptimeNanoseconds) }
+    nonisolated static var now: ClusterCore.Instant { .init(nanoseconds: DispatchTime.now().uptimeNanoseconds) }
 
     func start(observer: any ConsensusObserver, tickEvery interval: TimeAmount) {
         self.observer = observer
@@ -140,7 +140,7 @@ final class Consensus {
         }
         if let batch = effects.append { append(batch) }
         for outbound in effects.messages {
-            network.sendControl(PeerPayload.raft(RaftMessageCodec.encode(outbound.message)), to: outbound.to)
+            network.sendControl(PeerPayload.encode(raft: RaftMessageCodec.encode(outbound.message)), to: outbound.to)
         }
         for notice in effects.notices { take(notice) }
         for peer in effects.pump { pump(peer) }

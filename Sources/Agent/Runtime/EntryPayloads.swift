@@ -53,8 +53,8 @@ enum PeerPayload {
     case raft(ByteBuffer)
     case report(ByteBuffer)
 
-    static func raft(_ message: ByteBuffer) -> ByteBuffer { tagged(raftTag, message) }
-    static func report(_ report: ByteBuffer) -> ByteBuffer { tagged(reportTag, report) }
+    static func encode(raft message: ByteBuffer) -> ByteBuffer { tagged(raftTag, message) }
+    static func encode(report: ByteBuffer) -> ByteBuffer { tagged(reportTag, report) }
 
     init?(_ payload: ByteBuffer) {
         var payload = payload
