@@ -23,7 +23,8 @@ public struct NodeNumber: RawRepresentable, Hashable, Sendable, Codable, Compara
         let container = try decoder.singleValueContainer()
         let value = try container.decode(UInt16.self)
         guard let number = NodeNumber(rawValue: value) else {
-            throw DecodingError.dataCorruptedError(in: container, debugDescription: "a node's number is 1 to 1023, not \(value)")
+            throw DecodingError.dataCorruptedError(
+                in: container, debugDescription: "a node's number is 1 to 1023, not \(value)")
         }
         self = number
     }
