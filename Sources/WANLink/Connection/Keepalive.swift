@@ -1,7 +1,8 @@
 import NIOCore
 
-/// Notices that a line has gone silent. It counts ticks instead of reading a clock: four ticks a timeout, a ping on each, and
-/// a line on which nothing was heard for five of them in a row (at least the timeout, at most 5/4 of it) is dead.
+/// Notices that a line has gone silent. It counts ticks instead of reading a clock: four ticks a timeout, a ping on
+/// each, and a line on which nothing was heard for five of them in a row (at least the timeout, at most 5/4 of it) is
+/// dead.
 struct Keepalive: Equatable {
     static let ticksPerTimeout = 4
 

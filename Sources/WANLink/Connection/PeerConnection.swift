@@ -15,8 +15,8 @@ protocol PeerConnectionOwner: AnyObject {
     func connectionClosed(_ connection: PeerConnection, reason: String)
 }
 
-/// One TCP connection between two nodes: frames, handshake, keepalive, counters. It knows nothing of what the payloads mean
-/// and nothing of dialling again.
+/// One TCP connection between two nodes: frames, handshake, keepalive, counters. It knows nothing of what the payloads
+/// mean and nothing of dialling again.
 ///
 /// All state is confined to the channel's event loop.
 final class PeerConnection: ChannelInboundHandler, RemovableChannelHandler {
@@ -80,7 +80,8 @@ final class PeerConnection: ChannelInboundHandler, RemovableChannelHandler {
     private var context: ChannelHandlerContext?
     /// Reused for headers and small frames: once the socket has taken it, it is ours alone again.
     private var scratch = ByteBuffer()
-    /// Bytes of the connection's kind wait in one buffer with their header up to this size, above it as parts of a writev.
+    /// Bytes of the connection's kind wait in one buffer with their header up to this size, above it as parts of a
+    /// writev.
     private static let coalescedBytesMax = 4_096
 
     init(dialling hello: PeerHello, limits: Limits, owner: any PeerConnectionOwner) {

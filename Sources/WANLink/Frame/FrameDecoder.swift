@@ -9,9 +9,9 @@ struct Frame: Equatable, Sendable {
 
 /// Cuts a byte stream into frames: call ``append(_:)`` with each read, then ``next()`` until it gives nil.
 ///
-/// It holds at most one unfinished frame. Memory follows the bytes that really arrived, not the announced length, and the
-/// announced length is checked against ``frameBytesMax`` before anything is reserved. After an error the stream is out of
-/// step and the decoder must not be used again.
+/// It holds at most one unfinished frame. Memory follows the bytes that really arrived, not the announced length, and
+/// the announced length is checked against ``frameBytesMax`` before anything is reserved. After an error the stream is
+/// out of step and the decoder must not be used again.
 struct FrameDecoder {
     /// The longest payload accepted. May be changed between frames, as the handshake does.
     var frameBytesMax: Int
@@ -29,6 +29,9 @@ struct FrameDecoder {
         var checksum: UInt32
         var missing: Int { Int(header.length) - payload.readableBytes }
     }
+
+    /// What is reserved for a payload under way.
+    var reservedBytes: Int { partial?.payload.capacity ?? 0 }
 
     init(frameBytesMax: Int) { self.frameBytesMax = frameBytesMax }
 

@@ -22,9 +22,9 @@ public struct LinkFeatures: OptionSet, Sendable, Hashable {
 
 /// The first frame on every connection, from the side that dialled.
 ///
-/// Layout, integers in network order: protocol min u16, protocol max u16, features u64, purpose u8, from u16 (0 = has no
-/// number yet), to u16 (0 = whoever answers), cluster id and node id each as length u16 and UTF-8. Bytes after that are
-/// from a later release and are skipped.
+/// Layout, integers in network order: protocol min u16, protocol max u16, features u64, purpose u8, from u16 (0 = has
+/// no number yet), to u16 (0 = whoever answers), cluster id and node id each as length u16 and UTF-8. Bytes after that
+/// are from a later release and are skipped.
 public struct PeerHello: Sendable, Equatable {
     /// The protocol versions that the sender speaks.
     public var protocols: ClosedRange<UInt16> = PeerHello.supportedProtocols

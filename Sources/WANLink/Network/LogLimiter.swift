@@ -1,7 +1,8 @@
 import Logging
 import NIOCore
 
-/// Lets one log line through in ten seconds and counts the others, so that a scanner or a broken peer cannot fill the log.
+/// Lets one log line through in ten seconds and counts the others, so that a scanner or a broken peer cannot fill the
+/// log.
 struct LogLimiter {
     static let interval: TimeAmount = .seconds(10)
 

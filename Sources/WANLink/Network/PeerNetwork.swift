@@ -6,8 +6,8 @@ import NIOPosix
 /// This node's lines to the other members. It carries opaque payloads, on a control and a bulk connection a peer and
 /// direction: messages go out on the connections that this node dialled and come in on those it accepted.
 ///
-/// Bound to one event loop: all methods but ``start(_:identity:on:delegate:)`` and ``close()`` must be called on it, and the
-/// delegate is called on it. `@unchecked Sendable` because all mutable state is confined to that loop.
+/// Bound to one event loop: all methods but ``start(_:identity:on:delegate:)`` and ``close()`` must be called on it,
+/// and the delegate is called on it. `@unchecked Sendable` because all mutable state is confined to that loop.
 public final class PeerNetwork: @unchecked Sendable {
     public let eventLoop: any EventLoop
     public let configuration: Configuration
@@ -76,8 +76,9 @@ public final class PeerNetwork: @unchecked Sendable {
         for link in links.values { link.dial() }
     }
 
-    /// Starts and stops dialling so that exactly `peers` are dialled: number to `host:port`. This node itself is left out. Lines
-    /// to and from a node that was a peer and no longer is are closed; a new address is dialled in the place of the old one.
+    /// Starts and stops dialling so that exactly `peers` are dialled: number to `host:port`. This node itself is left
+    /// out. Lines to and from a node that was a peer and no longer is are closed; a new address is dialled in the place
+    /// of the old one.
     public func setPeers(_ peers: [NodeNumber: String]) {
         eventLoop.assertInEventLoop()
         guard !isClosed else { return }
@@ -132,8 +133,8 @@ public final class PeerNetwork: @unchecked Sendable {
 
     public func sendBulk(_ payload: ByteBuffer, to peer: NodeNumber) -> Bool { sendBulk([payload], to: peer) }
 
-    /// How many bytes may be handed over now; 0 when there is no bulk line or its queue is full. Once it is below half the
-    /// bound, the delegate's `bulkWritable` tells when it is above again.
+    /// How many bytes may be handed over now; 0 when there is no bulk line or its queue is full. Once it is below half
+    /// the bound, the delegate's `bulkWritable` tells when it is above again.
     public func bulkCapacity(to peer: NodeNumber) -> Int {
         eventLoop.assertInEventLoop()
         return links[peer]?.bulkLine?.capacity ?? 0

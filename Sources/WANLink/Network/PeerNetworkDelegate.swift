@@ -13,15 +13,15 @@ public protocol PeerNetworkDelegate: AnyObject, Sendable {
     /// Both lines to the peer, control and bulk, are up.
     func peerNetwork(_ network: PeerNetwork, connected peer: NodeNumber)
 
-    /// One of the two lines to a connected peer is gone: what was handed over and not acknowledged by the peer may be lost.
-    /// Control payloads still go through when it was only the bulk line.
+    /// One of the two lines to a connected peer is gone: what was handed over and not acknowledged by the peer may be
+    /// lost. Control payloads still go through when it was only the bulk line.
     func peerNetwork(_ network: PeerNetwork, disconnected peer: NodeNumber, reason: String)
 
     /// More than half of the peer's bulk queue is free again; also called when its bulk line comes up.
     func peerNetwork(_ network: PeerNetwork, bulkWritable peer: NodeNumber)
 
-    /// Whether a caller of this cluster may connect for control or bulk. Its cluster id and its idea of who this node is have
-    /// been checked; its number and id are as it says.
+    /// Whether a caller of this cluster may connect for control or bulk. Its cluster id and its idea of who this node
+    /// is have been checked; its number and id are as it says.
     ///
     /// - Returns: nil for welcome, else the reason for refusal, which both sides log.
     func peerNetwork(_ network: PeerNetwork, authorize hello: PeerHello) -> String?

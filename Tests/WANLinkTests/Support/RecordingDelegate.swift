@@ -1,6 +1,5 @@
 import ClusterCore
 import NIOCore
-import Synchronization
 import WANLink
 
 /// Notes what a network tells it, and lets a test wait until the notes say what it wants.
@@ -16,12 +15,7 @@ final class RecordingDelegate: PeerNetworkDelegate {
         var writable = 0
         var hellos: [PeerHello] = []
     }
-    private struct State {
-        var notes = Notes()
-        var waiters: [(condition: @Sendable (Notes) -> Bool, continuation: CheckedContinuation<Void, Never>)] = []
-        var keepsBulk = true
-    }
-    private let state = Mutex(State())
+    private let observed = Observed(Notes())
     private let objection: @Sendable (PeerHello) -> String?
     private let answer: @Sendable (ByteBuffer) -> Result<ByteBuffer, PeerNetworkError>
 
@@ -33,30 +27,13 @@ final class RecordingDelegate: PeerNetworkDelegate {
         self.answer = answer
     }
 
-    var notes: Notes { state.withLock { $0.notes } }
+    var notes: Notes { observed.value }
 
-    /// Suspends until the notes satisfy `condition`; the test's time limit ends a wait in vain.
-    func wait(until condition: @escaping @Sendable (Notes) -> Bool) async {
-        await withCheckedContinuation { continuation in
-            let isTrueNow = state.withLock { state in
-                if condition(state.notes) { return true }
-                state.waiters.append((condition, continuation))
-                return false
-            }
-            if isTrueNow { continuation.resume() }
-        }
+    func wait(until condition: @escaping @Sendable (Notes) -> Bool) async throws {
+        try await observed.wait(until: condition)
     }
 
-    private func note(_ change: (inout Notes) -> Void) {
-        let ready = state.withLock { state in
-            change(&state.notes)
-            let notes = state.notes
-            let ready = state.waiters.filter { $0.condition(notes) }
-            state.waiters.removeAll { $0.condition(notes) }
-            return ready
-        }
-        for waiter in ready { waiter.continuation.resume() }
-    }
+    private func note(_ change: (inout Notes) -> Void) { observed.change(change) }
 
     func peerNetwork(_ network: PeerNetwork, control payload: ByteBuffer, from peer: NodeNumber) {
         note {

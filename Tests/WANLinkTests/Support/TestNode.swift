@@ -2,7 +2,6 @@ import ClusterCore
 import Logging
 import NIOCore
 import NIOPosix
-import Synchronization
 import WANLink
 
 /// A network on loopback with a loop of its own, its delegate and its log.
@@ -49,13 +48,9 @@ struct TestNode: Sendable {
 
 /// Keeps log lines and lets a test wait for one.
 final class LogRecorder: Sendable {
-    private struct State {
-        var lines: [String] = []
-        var waiters: [(text: String, continuation: CheckedContinuation<Void, Never>)] = []
-    }
-    private let state = Mutex(State())
+    private let observed = Observed([String]())
 
-    var lines: [String] { state.withLock { $0.lines } }
+    var lines: [String] { observed.value }
     var logger: Logger {
         var logger = Logger(label: "test") { _ in Handler(recorder: self) }
         logger.logLevel = .trace
@@ -63,26 +58,9 @@ final class LogRecorder: Sendable {
     }
 
     /// Suspends until a line contains `text`.
-    func wait(for text: String) async {
-        await withCheckedContinuation { continuation in
-            let isThere = state.withLock { state in
-                if state.lines.contains(where: { $0.contains(text) }) { return true }
-                state.waiters.append((text, continuation))
-                return false
-            }
-            if isThere { continuation.resume() }
-        }
-    }
+    func wait(for text: String) async throws { try await observed.wait { $0.contains { $0.contains(text) } } }
 
-    private func add(_ line: String) {
-        let ready = state.withLock { state in
-            state.lines.append(line)
-            let ready = state.waiters.filter { line.contains($0.text) }
-            state.waiters.removeAll { line.contains($0.text) }
-            return ready
-        }
-        for waiter in ready { waiter.continuation.resume() }
-    }
+    private func add(_ line: String) { observed.change { $0.append(line) } }
 
     private struct Handler: LogHandler {
         let recorder: LogRecorder
