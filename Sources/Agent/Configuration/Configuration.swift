@@ -6,7 +6,7 @@ import WriteAheadLog
 // provisional: replaced by the table-driven one
 struct Configuration: Sendable {
     struct Node: Sendable { var id = "", bindAddress = "0.0.0.0:7654", dataDirectory = "", role = Role.voter, site = "", advertiseAddress: String? }
-    struct DB: Sendable { var host = "localhost", port = 3306, user = "wolfscale", password = "", database: String?, serverOptions: [String] = [] }
+    struct DB: Sendable { var host = "localhost", port = 3306, user = "wolfscale", password = "", database: String?, serverOptions: [String] = [], managed = true }
     struct Wal: Sendable { var compression = true, segmentSizeMB = 64, fsync = true, maxFragmentKB = 1024 }
     struct Cluster: Sendable { var name: String?, peers: [String] = [], electionTimeoutMinMs = 1500, electionTimeoutMaxMs = 3000, heartbeatIntervalMs = 500, disableAutoElection = false }
     struct Link: Sendable { var timeoutMs = 5000 }

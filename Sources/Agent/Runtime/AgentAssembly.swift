@@ -156,6 +156,9 @@ struct AgentAssembly {
             logger: logger
         ) { notice in NodeLoop.enqueue { holder.consensus?.durable(notice) } }
         if let cut = recovery.cut { logger.warning("the log's end was torn", metadata: ["cut": "\(cut)"]) }
+        let summary = try LogSummary(
+            base: LogPosition(lsn: recovery.base, term: recovery.baseTerm),
+            runs: recovery.termRuns.map { ClusterCore.TermRun(first: $0.first, term: $0.term) }, last: recovery.last)
         let saved = try store.loadHardState()
         let hardState = ClusterCore.HardState(term: saved.term, votedFor: saved.votedFor)
         let raft = Raft(
@@ -165,10 +168,7 @@ struct AgentAssembly {
                 heartbeatInterval: .milliseconds(configuration.cluster.heartbeatIntervalMs),
                 disableAutoElection: configuration.cluster.disableAutoElection, seed: UInt64.random(in: 0 ... .max)),
             hardState: hardState,
-            log: try LogSummary(
-                base: LogPosition(lsn: recovery.base, term: recovery.baseTerm), runs: recovery.termRuns.map { ClusterCore.TermRun(first: $0.first, term: $0.term) },
-                last: recovery.last),
-            memberships: try memberships(recovery, store), committed: try store.loadCommitted(),
+            log: summary, memberships: try memberships(recovery, summary, store), committed: try store.loadCommitted(),
             now: Consensus.now)
         let (threads, configuration, logger) = (threads, configuration, logger)
         return await NodeLoop.run {
@@ -184,13 +184,14 @@ struct AgentAssembly {
     }
 
     /// Those in the log, and before them the one that the state store remembers, in case the log was purged past it.
-    private func memberships(_ recovery: Recovery, _ store: StateStore) throws -> [ClusterCore.MembershipRecord] {
-        var records = try recovery.memberships.map { try ClusterCore.MembershipRecord($0) }
-        let first = records.first?.lsn ?? recovery.last.next
-        if let saved = try store.memberships().last(where: { $0.lsn > .zero && $0.lsn < first }) {
-            records.insert(try ClusterCore.MembershipRecord(saved), at: 0)
+    private func memberships(
+        _ recovery: Recovery, _ log: LogSummary, _ store: StateStore
+    ) throws -> [ClusterCore.MembershipRecord] {
+        let first = recovery.memberships.first?.lsn ?? recovery.last.next
+        let saved = try store.memberships().last { $0.lsn > .zero && $0.lsn < first }
+        return try ([saved].compactMap { $0 } + recovery.memberships).map { record in
+            try ClusterCore.MembershipRecord(record, term: log.term(at: record.lsn) ?? log.base.term)
         }
-        return records
     }
 
     private func relayCredentials(_ identity: Identity) -> Credentials {

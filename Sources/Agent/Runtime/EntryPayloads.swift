@@ -27,8 +27,9 @@ extension WriteAheadLog.MembershipRecord {
 }
 
 extension ClusterCore.MembershipRecord {
-    init(_ record: WriteAheadLog.MembershipRecord) throws {
-        self.init(lsn: record.lsn, membership: try Membership(entryBody: record.body))
+    init(_ record: WriteAheadLog.MembershipRecord, term: Term) throws {
+        self.init(
+            position: LogPosition(lsn: record.lsn, term: term), membership: try Membership(entryBody: record.body))
     }
 }
 

@@ -27,7 +27,7 @@ final class Node {
     private(set) var driver: DatabaseDriver?
     var snowflake: Snowflake
     /// What the other members last said of themselves.
-    var reports: [NodeNumber: PeerReport] = [:]
+    var reports: [NodeNumber: ReceivedReport] = [:]
     private(set) var isStopping = false
     /// Why an election that was due did not bring a leader.
     private(set) var lastElectionObstacle: String?

@@ -12,6 +12,12 @@ struct PeerReport: Codable, Sendable {
     var mayLead: Bool
 }
 
+/// A report and when it came.
+struct ReceivedReport: Sendable {
+    var content: PeerReport
+    var at: ClusterCore.Instant
+}
+
 extension Node {
     var ownReport: PeerReport {
         PeerReport(
@@ -28,14 +34,14 @@ extension Node {
 
     func received(_ report: ByteBuffer, from peer: NodeNumber) {
         do {
-            reports[peer] = try report.decodeJSON(PeerReport.self)
+            reports[peer] = ReceivedReport(content: try report.decodeJSON(PeerReport.self), at: Consensus.now)
         } catch { logger.debug("a report can't be read", metadata: ["peer": "\(peer)", "error": "\(error)"]) }
     }
 
     /// The voter to hand leadership to: the most caught-up one whose database could serve. Nil leaves it to Raft.
     var heir: NodeNumber? {
         consensus.raft.peers
-            .filter { $0.votes && $0.state == .replicate && reports[$0.peer]?.database == "replica" }
+            .filter { $0.votes && $0.state == .replicate && reports[$0.peer]?.content.database == "replica" }
             .max { $0.match < $1.match }?.peer
     }
 }
