@@ -170,11 +170,13 @@ struct AgentAssembly {
             hardState: hardState,
             log: summary, memberships: try memberships(recovery, summary, store), committed: try store.loadCommitted(),
             now: Consensus.now)
+        let welcomed = try store.memberships().first { $0.lsn == .zero }.map { try Membership(entryBody: $0.body) }
+            ?? Membership()
         let (threads, configuration, logger) = (threads, configuration, logger)
         return await NodeLoop.run {
             let consensus = Consensus(
                 raft: raft, log: log, store: store, network: network, threads: threads,
-                codec: configuration.wal.compression ? .lz4 : .none, logger: logger
+                codec: configuration.wal.compression ? .lz4 : .none, welcomed: welcomed, logger: logger
             ) { failureSink.yield($0) }
             holder.consensus = consensus
             return Node(

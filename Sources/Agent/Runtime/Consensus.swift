@@ -27,6 +27,8 @@ final class Consensus {
     private let threads: NIOThreadPool
     private let codec: Codec
     private let failed: @Sendable (String) -> Void
+    /// The membership that a node was told when it was let in; it knows no other until the first append.
+    private let welcomed: Membership
     private weak var observer: (any ConsensusObserver)?
     /// Batches of an append message while Raft decides on them, by their first LSN.
     private var arriving: [LSN: Batch] = [:]
@@ -41,7 +43,7 @@ final class Consensus {
 
     init(
         raft: Raft, log: Log, store: StateStore, network: PeerNetwork, threads: NIOThreadPool, codec: Codec,
-        logger: Logger, failed: @escaping @Sendable (String) -> Void
+        welcomed: Membership, logger: Logger, failed: @escaping @Sendable (String) -> Void
     ) {
         self.raft = raft
         self.log = log
@@ -49,6 +51,7 @@ final class Consensus {
         self.network = network
         self.threads = threads
         self.codec = codec
+        self.welcomed = welcomed
         self.logger = logger
         self.failed = failed
     }
@@ -170,7 +173,8 @@ final class Consensus {
     }
 
     private func applyMembership() {
-        let others = raft.membership.members.filter { $0.number != raft.node }
+        let membership = raft.membership.members.isEmpty ? welcomed : raft.membership
+        let others = membership.members.filter { $0.number != raft.node }
         network.setPeers(Dictionary(uniqueKeysWithValues: others.map { ($0.number, $0.address) }))
     }
 
