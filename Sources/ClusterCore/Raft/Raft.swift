@@ -81,6 +81,8 @@ public struct Raft: Sendable {
     public func progress(of peer: NodeNumber) -> PeerProgress? { leadership?.peers.first { $0.peer == peer } }
 
     /// Whether this leader's first entry is committed, and with it everything before it (Raft, section 8).
+    /// The LSN of the first entry of the term that this node leads; nil when it does not lead.
+    public var termStart: LSN? { leadership?.noOp }
     public var noOpCommitted: Bool { leadership.map { committed >= $0.noOp } ?? false }
     /// Whether this node leads only to hand over its log: it is a witness, or its database cannot serve. It may hold committed
     /// entries that no other live voter has, and then only it can be elected. As soon as some voter that can serve has

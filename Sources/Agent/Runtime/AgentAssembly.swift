@@ -1,0 +1,229 @@
+import ClusterCore
+import Foundation
+import Logging
+import MariaDBClient
+import MariaDBWire
+import NIOCore
+import NIOPosix
+import WANLink
+import WriteAheadLog
+
+/// Puts a node together from its configuration and its data directory.
+struct AgentAssembly {
+    let configuration: Configuration
+    let logger: Logger
+    private let threads = NIOThreadPool(numberOfThreads: 4)
+
+    struct Agent {
+        var service: NodeService
+    }
+
+    init(configuration: Configuration, logger: Logger) {
+        self.configuration = configuration
+        self.logger = logger
+    }
+
+    func assemble(_ mode: StartMode) async throws -> Agent {
+        threads.start()
+        let directory = try DataDirectory.open(configuration.node.dataDirectory)
+        let store = try StateStore.open(in: directory)
+        let (failures, failureSink) = AsyncStream.makeStream(of: String.self, bufferingPolicy: .bufferingOldest(1))
+        let delegate = PeerNetworkSwitch()
+        let network = try await startNetwork(delegate)
+        let identity: Identity
+        if let known = try store.loadIdentity() {
+            try check(known)
+            identity = known
+            if mode != .resume { logger.info("this node belongs to a cluster already and goes on", metadata: ["cluster": "\(known.clusterName)"]) }
+        } else {
+            identity = try await newIdentity(mode, store: store, directory: directory, network: network)
+        }
+        network.eventLoop.execute {
+            network.setIdentity(
+                PeerIdentity(clusterID: identity.clusterID, number: identity.number, id: identity.nodeID))
+        }
+        let node = try await makeNode(
+            identity: identity, store: store, directory: directory, network: network, failureSink: failureSink)
+        await delegate.set(node)
+        let relay = try await BinlogServer.start(
+            BinlogServer.Configuration(
+                host: configuration.relay.bindHost, port: configuration.relay.bindPort, credentials: relayCredentials(identity),
+                serverID: 1024 + UInt32(identity.number.rawValue), logger: logger),
+            on: NodeLoop.eventLoop, delegate: node.relay
+        ).get()
+        await node.start(
+            driver: configuration.node.role == .witness ? nil : makeDriver(node, relayPort: relay.localPort), relay: relay)
+        return Agent(
+            service: NodeService(node: node, failures: failures))
+    }
+
+    // MARK: Identity
+
+    private func check(_ identity: Identity) throws {
+        if identity.nodeID != configuration.node.id {
+            throw AgentError(
+                "\(configuration.node.dataDirectory) belongs to the node \(identity.nodeID), but node.id is "
+                    + "\(configuration.node.id); correct node.id, or give this node a data_dir of its own")
+        }
+        if let name = configuration.cluster.name, name != identity.clusterName {
+            throw AgentError(
+                "\(configuration.node.dataDirectory) belongs to the cluster \(identity.clusterName), but cluster.name is "
+                    + "\(name); correct cluster.name, or give this node a data_dir of its own")
+        }
+    }
+
+    private func newIdentity(
+        _ mode: StartMode, store: StateStore, directory: DataDirectory, network: PeerNetwork
+    ) async throws -> Identity {
+        switch mode {
+        case .bootstrap: return try bootstrap(store, directory, network)
+        case .join(let address): return try await join([address], store, network)
+        case .resume:
+            guard !configuration.cluster.peers.isEmpty else {
+                throw AgentError(
+                    "this node belongs to no cluster yet. Make a new one with `wolfscale start --bootstrap`, or join one with "
+                        + "`wolfscale join HOST:PORT`, or name its members in cluster.peers")
+            }
+            return try await join(configuration.cluster.peers, store, network)
+        }
+    }
+
+    /// The first entry of a new cluster's log is its membership: this node alone.
+    private func bootstrap(_ store: StateStore, _ directory: DataDirectory, _ network: PeerNetwork) throws -> Identity {
+        guard configuration.node.role == .voter else {
+            throw AgentError("the first node of a cluster must be a voter, not a \(configuration.node.role.rawValue)")
+        }
+        let identity = Identity(
+            clusterName: configuration.cluster.name ?? "wolfscale", clusterID: UUID().uuidString.lowercased(),
+            nodeID: configuration.node.id, number: NodeNumber(1), clusterSecret: (0..<32).map { _ in UInt8.random(in: 0...255) })
+        let member = Member(
+            id: identity.nodeID, number: identity.number, role: .voter, site: configuration.node.site,
+            address: configuration.advertisedAddress(port: network.localPort), api: configuration.advertisedAPI)
+        let entry = try Entry(membership: Membership([member]))
+        let (log, recovery) = try Log.open(
+            directory: directory.wal, options: configuration.logOptions, committed: .zero, logger: logger) { _ in }
+        defer { log.close() }
+        guard recovery.last == .zero else {
+            throw AgentError(
+                "\(directory.wal) holds a log although \(directory.state) knows no identity; move the data directory "
+                    + "aside, or bring back its state")
+        }
+        try log.append(try Batch.encode([entry], first: LSN(1), term: Term(1), codec: .none))
+        log.close()
+        try store.save(WriteAheadLog.HardState(term: Term(1), votedFor: identity.number))
+        try store.save(identity)
+        logger.notice("a new cluster", metadata: ["name": "\(identity.clusterName)", "id": "\(identity.clusterID)"])
+        return identity
+    }
+
+    static func hex(_ bytes: some Sequence<UInt8>) -> String {
+        bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    }
+
+    private func join(_ addresses: [String], _ store: StateStore, _ network: PeerNetwork) async throws -> Identity {
+        let applicant = PeerRequest.Applicant(
+            id: configuration.node.id, role: configuration.node.role, site: configuration.node.site,
+            address: configuration.advertisedAddress(port: network.localPort), api: configuration.advertisedAPI,
+            clusterName: configuration.cluster.name ?? "")
+        let welcome = try await Joining(network: network, logger: logger).join(applicant, through: addresses)
+        let identity = Identity(
+            clusterName: welcome.clusterName, clusterID: welcome.clusterID, nodeID: configuration.node.id,
+            number: welcome.number, clusterSecret: welcome.clusterSecret)
+        try store.save(identity)
+        try store.save(MembershipRecord(lsn: .zero, membership: welcome.membership))
+        logger.notice("joined", metadata: ["cluster": "\(identity.clusterName)", "number": "\(identity.number)"])
+        return identity
+    }
+
+    // MARK: Rooms
+
+    private func startNetwork(_ delegate: PeerNetworkSwitch) async throws -> PeerNetwork {
+        let bind = configuration.peerBinding
+        return try await PeerNetwork.start(
+            PeerNetwork.Configuration(
+                bindHost: bind.host, bindPort: bind.port, timeout: .milliseconds(configuration.link.timeoutMs), logger: logger),
+            identity: nil, on: NodeLoop.eventLoop, delegate: delegate
+        ).get()
+    }
+
+    private func makeNode(
+        identity: Identity, store: StateStore, directory: DataDirectory, network: PeerNetwork,
+        failureSink: AsyncStream<String>.Continuation
+    ) async throws -> Node {
+        let holder = ConsensusHolder()
+        let (log, recovery) = try Log.open(
+            directory: directory.wal, options: configuration.logOptions, committed: try store.loadCommitted(),
+            logger: logger
+        ) { notice in NodeLoop.enqueue { holder.consensus?.durable(notice) } }
+        if let cut = recovery.cut { logger.warning("the log's end was torn", metadata: ["cut": "\(cut)"]) }
+        let summary = try LogSummary(
+            base: LogPosition(lsn: recovery.base, term: recovery.baseTerm),
+            runs: recovery.termRuns.map { ClusterCore.TermRun(first: $0.first, term: $0.term) }, last: recovery.last)
+        let saved = try store.loadHardState()
+        let hardState = ClusterCore.HardState(term: saved.term, votedFor: saved.votedFor)
+        let raft = Raft(
+            configuration: RaftConfiguration(
+                node: identity.number, electionTimeoutMin: .milliseconds(configuration.cluster.electionTimeoutMinMs),
+                electionTimeoutMax: .milliseconds(configuration.cluster.electionTimeoutMaxMs),
+                heartbeatInterval: .milliseconds(configuration.cluster.heartbeatIntervalMs),
+                disableAutoElection: configuration.cluster.disableAutoElection, seed: UInt64.random(in: 0 ... .max)),
+            hardState: hardState,
+            log: summary, memberships: try memberships(recovery, summary, store), committed: try store.loadCommitted(),
+            now: Consensus.now)
+        let welcomed = try store.memberships().first { $0.lsn == .zero }.map { try Membership(entryBody: $0.body) }
+            ?? Membership()
+        let (threads, configuration, logger) = (threads, configuration, logger)
+        return await NodeLoop.run {
+            let consensus = Consensus(
+                raft: raft, log: log, store: store, network: network, threads: threads,
+                codec: configuration.wal.compression ? .lz4 : .none, welcomed: welcomed, logger: logger
+            ) { failureSink.yield($0) }
+            holder.consensus = consensus
+            return Node(
+                configuration: configuration, identity: identity, store: store, network: network, consensus: consensus,
+                threads: threads, logger: logger)
+        }
+    }
+
+    /// Those in the log, and before them the one that the state store remembers, in case the log was purged past it.
+    private func memberships(
+        _ recovery: Recovery, _ log: LogSummary, _ store: StateStore
+    ) throws -> [ClusterCore.MembershipRecord] {
+        let first = recovery.memberships.first?.lsn ?? recovery.last.next
+        let saved = try store.memberships().last { $0.lsn > .zero && $0.lsn < first }
+        return try ([saved].compactMap { $0 } + recovery.memberships).map { record in
+            try ClusterCore.MembershipRecord(record, term: log.term(at: record.lsn) ?? log.base.term)
+        }
+    }
+
+    private func relayCredentials(_ identity: Identity) -> Credentials {
+        Credentials(user: "wolfscale_relay", password: Self.hex(identity.clusterSecret.prefix(16)))
+    }
+
+    private func makeDriver(_ node: Node, relayPort: Int) async -> DatabaseDriver {
+        let paths = ServerPaths(dataDirectory: configuration.node.dataDirectory)
+        let server = ManagedServer(
+            options: ServerOptions(
+                paths: paths, number: node.identity.number, host: configuration.database.host,
+                port: configuration.database.port, extra: configuration.database.serverOptions,
+                user: geteuid() == 0 ? "root" : nil),
+            logger: logger, threads: threads)
+        let settings = DatabaseDriver.Settings(
+            number: node.identity.number, relayPort: relayPort, relayCredentials: relayCredentials(node.identity),
+            captureAddress: .unix(path: paths.socket), captureCredentials: Credentials(user: NSUserName(), password: ""),
+            fragmentBytesMax: configuration.wal.maxFragmentKB << 10,
+            orphanDirectory: configuration.node.dataDirectory + "/orphans",
+            unresponsiveAfter: .milliseconds(configuration.cluster.electionTimeoutMaxMs * 2))
+        return await NodeLoop.run { [threads, logger] in
+            DatabaseDriver(
+                server: server, consensus: node.consensus, capture: node.capture, threads: threads, settings: settings,
+                logger: logger)
+        }
+    }
+}
+
+/// Where the log's thread finds consensus once there is one.
+private final class ConsensusHolder: Sendable {
+    @NodeLoop var consensus: Consensus?
+    init() {}
+}

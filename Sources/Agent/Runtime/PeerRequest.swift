@@ -1,0 +1,47 @@
+import ClusterCore
+import Foundation
+import NIOCore
+
+/// What a node asks of a member over a request connection. JSON on the wire.
+enum PeerRequest: Codable, Sendable {
+    /// Let me into the cluster, or give me again what I was given.
+    case join(Applicant)
+    /// My addresses have changed.
+    case readdress(Member)
+
+    struct Applicant: Codable, Sendable {
+        var id: String
+        /// What it wants to be in the end; a voter begins as a learner.
+        var role: Role
+        var site: String
+        var address: String
+        var api: String
+        /// The configured `cluster.name`; empty accepts any.
+        var clusterName: String
+    }
+}
+
+enum PeerAnswer: Codable, Sendable {
+    case welcome(Welcomed)
+    case done
+    /// This node does not lead; that one does.
+    case askLeader(address: String)
+    /// Nobody leads now, or the answer can't be known yet: ask again.
+    case tryLater(reason: String)
+    case refused(reason: String)
+
+    struct Welcomed: Codable, Sendable {
+        var clusterName: String
+        var clusterID: String
+        var clusterSecret: [UInt8]
+        var number: NodeNumber
+        var membership: Membership
+    }
+}
+
+extension ByteBuffer {
+    init(json value: some Encodable) throws { self.init(bytes: try JSONEncoder().encode(value)) }
+    func decodeJSON<T: Decodable>(_ type: T.Type) throws -> T {
+        try JSONDecoder().decode(type, from: Data(readableBytesView))
+    }
+}

@@ -1,0 +1,67 @@
+import ClusterCore
+import Logging
+import MariaDBWire
+import NIOCore
+import NIOPosix
+import WriteAheadLog
+
+/// Where a transaction is applied: serves the committed log, and nothing else (I2), to the local server, as its primary.
+@NodeLoop
+final class Relay {
+    private let log: Log
+    private let threads: NIOThreadPool
+    private let logger: Logger
+    private var feeds: [ObjectIdentifier: RelayFeed] = [:]
+    private(set) var committed: LSN = .zero
+    /// Says that the log no longer reaches back to the position that the server asked for.
+    private let positionPurged: @NodeLoop (_ reason: String) -> Void
+
+    init(
+        log: Log, threads: NIOThreadPool, logger: Logger, positionPurged: @escaping @NodeLoop (_ reason: String) -> Void
+    ) {
+        self.log = log
+        self.threads = threads
+        self.logger = logger
+        self.positionPurged = positionPurged
+    }
+
+    func committed(through lsn: LSN) {
+        committed = lsn
+        for feed in feeds.values { feed.advance(committed: lsn) }
+    }
+
+    private func open(_ session: BinlogReplicaSession, at position: GTIDPosition) {
+        let feed = RelayFeed(session: session, log: log, threads: threads, position: position) { [weak self] error in
+            self?.failed(session, error)
+        }
+        feeds[ObjectIdentifier(session)] = feed
+        logger.debug("the local server asks for the log", metadata: ["position": "\(position)"])
+        feed.begin(committed: committed)
+    }
+
+    private func failed(_ session: BinlogReplicaSession, _ error: any Error) {
+        feeds[ObjectIdentifier(session)] = nil
+        session.close(error: 1236, sqlState: "HY000", message: "wolfscale: \(error)")
+        if case WALError.positionPurged = error {
+            positionPurged("\(error)")
+        } else {
+            logger.error("the log can't be served to the local server", metadata: ["error": "\(error)"])
+        }
+    }
+}
+
+extension Relay: BinlogServerDelegate {
+    nonisolated func binlogServer(
+        _ server: BinlogServer, opened session: BinlogReplicaSession, at position: GTIDPosition, replicaServerID: UInt32
+    ) {
+        NodeLoop.assumeIsolated { open(session, at: position) }
+    }
+
+    nonisolated func binlogServer(_ server: BinlogServer, writable session: BinlogReplicaSession) {
+        NodeLoop.assumeIsolated { feeds[ObjectIdentifier(session)]?.advance(committed: committed) }
+    }
+
+    nonisolated func binlogServer(_ server: BinlogServer, closed session: BinlogReplicaSession) {
+        NodeLoop.assumeIsolated { feeds[ObjectIdentifier(session)] = nil }
+    }
+}

@@ -1,0 +1,75 @@
+import ClusterCore
+import Foundation
+import Logging
+import MariaDBClient
+import MariaDBWire
+import NIOCore
+import NIOPosix
+import ServiceLifecycle
+import UnixSignals
+import WANLink
+import WriteAheadLog
+
+/// How a node that has no identity yet gets one. One that has simply goes on.
+enum StartMode: Sendable, Equatable {
+    /// Makes a new cluster with this node as its first member.
+    case bootstrap
+    /// Asks the member at `host:port` to be let in.
+    case join(String)
+    /// As what it was; a new one asks `cluster.peers`.
+    case resume
+}
+
+/// Runs the agent until it is told to stop, or can't go on.
+func runAgent(configuration: Configuration, mode: StartMode) async throws {
+    let logger = Logger(label: "wolfscale")
+    let agent = try await AgentAssembly(configuration: configuration, logger: logger).assemble(mode)
+    let group = ServiceGroup(
+        configuration: .init(
+            services: [.init(service: agent.service)],
+            gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+    try await group.run()
+}
+
+/// The node as a service: it runs until the shutdown, or until its log fails.
+final class NodeService: Service {
+    let node: Node
+    private let failures: AsyncStream<String>
+
+    init(node: Node, failures: AsyncStream<String>) {
+        self.node = node
+        self.failures = failures
+    }
+
+    func run() async throws {
+        SystemdNotifier.send("READY=1\nSTATUS=running")
+        let failures = failures
+        let failed = await withGracefulShutdownHandler {
+            await withTaskGroup(of: String?.self) { group in
+                group.addTask {
+                    for await error in failures { return error }
+                    return nil
+                }
+                group.addTask {
+                    try? await gracefulShutdown()
+                    return nil
+                }
+                defer { group.cancelAll() }
+                return await group.next() ?? nil
+            }
+        } onGracefulShutdown: {
+            SystemdNotifier.send("STOPPING=1\nSTATUS=handing over")
+        }
+        if let failed {
+            await node.fail(failed)
+            throw AgentError(failed)
+        }
+        await node.stop()
+    }
+}
+
+/// Why the agent can't start or go on. The text says what to do.
+struct AgentError: Error, CustomStringConvertible {
+    var description: String
+    init(_ description: String) { self.description = description }
+}

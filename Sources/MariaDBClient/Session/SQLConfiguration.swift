@@ -1,0 +1,66 @@
+/// Where a MariaDB server is and how to log in to it.
+public struct SQLConfiguration: Sendable, Hashable {
+    public enum Address: Sendable, Hashable, CustomStringConvertible {
+        /// A socket file; the server may take the OS user's name as proof (`unix_socket` authentication).
+        case unix(_ path: String)
+        case tcp(host: String, port: Int)
+
+        public var description: String {
+            switch self {
+            case .unix(let path): path
+            case .tcp(let host, let port): "\(host.contains(":") ? "[\(host)]" : host):\(port)"
+            }
+        }
+    }
+
+    /// Encryption of a TCP connection.
+    public struct TLS: Sendable, Hashable {
+        /// A PEM file of trusted authorities; nil takes the server's certificate as it comes.
+        public var authorities: String?
+        /// Whether the certificate must name the host and be signed by one of `authorities`.
+        public var verifiesServer: Bool
+
+        public init(authorities: String? = nil, verifiesServer: Bool = true) {
+            self.authorities = authorities
+            self.verifiesServer = verifiesServer
+        }
+    }
+
+    public var address: Address
+    public var user: String
+    public var password: String?
+    /// The default schema.
+    public var database: String?
+    public var tls: TLS?
+    /// Bounds the connection and the wait for the server's greeting. libmariadb counts in seconds: rounded up.
+    public var connectTimeout: Duration
+    /// How long one read from the server may last; nil waits for ever, as a commit that waits for its quorum must.
+    public var readTimeout: Duration?
+    public var writeTimeout: Duration?
+    /// Run in order after each login, before the session is handed out.
+    public var initStatements: [String]
+
+    public init(
+        address: Address, user: String, password: String? = nil, database: String? = nil, tls: TLS? = nil,
+        connectTimeout: Duration = .seconds(5), readTimeout: Duration? = nil, writeTimeout: Duration? = nil,
+        initStatements: [String] = []
+    ) {
+        self.address = address
+        self.user = user
+        self.password = password
+        self.database = database
+        self.tls = tls
+        self.connectTimeout = connectTimeout
+        self.readTimeout = readTimeout
+        self.writeTimeout = writeTimeout
+        self.initStatements = initStatements
+    }
+}
+
+extension Duration {
+    /// Whole seconds for libmariadb, rounded up, at least 1.
+    var secondsForClientLibrary: UInt32 {
+        let (seconds, attoseconds) = components
+        return UInt32(clamping: max(1, seconds + (attoseconds > 0 ? 1 : 0)))
+    }
+}

@@ -1,0 +1,124 @@
+import ClusterCore
+import Logging
+import NIOCore
+
+/// The accepted side: connections that peers and would-be members opened to this node.
+///
+/// All state is confined to the loop.
+final class Listener: PeerConnectionOwner {
+    private struct Key: Hashable {
+        let peer: NodeNumber
+        let purpose: ConnectionPurpose
+    }
+
+    private weak var network: PeerNetwork?
+    private let logger: Logger
+    private let acceptedMax: Int
+    private var accepted: [ObjectIdentifier: PeerConnection] = [:]
+    private var lines: [Key: PeerConnection] = [:]
+    private var garbageLimiter = LogLimiter()
+    private var refusalLimiter = LogLimiter()
+    private var fullLimiter = LogLimiter()
+
+    init(network: PeerNetwork) {
+        self.network = network
+        self.logger = network.configuration.logger
+        self.acceptedMax = network.configuration.acceptedConnectionsMax
+    }
+
+    /// Puts a connection on a newly accepted channel; throws when there are too many already.
+    func accept(_ channel: any Channel) throws {
+        guard let network, accepted.count < acceptedMax else {
+            fullLimiter.warn(
+                logger, "\(acceptedMax) connections are open to the peer listener, a further one is closed")
+            throw PeerNetworkError(.refused, "too many connections")
+        }
+        let connection = PeerConnection(acceptedBy: self, limits: network.configuration.limits)
+        try channel.pipeline.syncOperations.addHandler(connection)
+        accepted[ObjectIdentifier(connection)] = connection
+        // Also for a channel that fails before it is ever active.
+        channel.closeFuture.assumeIsolated().whenComplete { [weak self] _ in self?.forget(connection) }
+    }
+
+    func line(from peer: NodeNumber, _ purpose: ConnectionPurpose) -> PeerConnection? {
+        lines[Key(peer: peer, purpose: purpose)]
+    }
+
+    /// Closes the lines from a node that no longer is a peer.
+    func drop(_ peer: NodeNumber, reason: String) {
+        for purpose in ConnectionPurpose.allCases { line(from: peer, purpose)?.close(reason: reason) }
+    }
+
+    func closeAll(reason: String) { for connection in accepted.values { connection.close(reason: reason) } }
+
+    private func forget(_ connection: PeerConnection) {
+        guard accepted.removeValue(forKey: ObjectIdentifier(connection)) != nil else { return }
+        guard let peer = connection.hello?.number, let purpose = connection.hello?.purpose else { return }
+        network?.addPast(connection, from: peer)
+        let key = Key(peer: peer, purpose: purpose)
+        if lines[key] === connection { lines[key] = nil }
+    }
+
+    // MARK: PeerConnectionOwner
+
+    func connection(_ connection: PeerConnection, judge hello: PeerHello) -> Introduction.Verdict {
+        guard let network else { return .refusal("this node is shutting down") }
+        var verdict = Introduction.judge(hello, me: network.identity)
+        if case .welcome = verdict, hello.purpose != .request,
+            let reason = network.delegate?.peerNetwork(network, authorize: hello)
+        {
+            verdict = .refusal(reason)
+        }
+        if case .refusal(let reason) = verdict {
+            let who = "\(hello.id.printable) (member \(hello.number?.description ?? "none")) at \(hello.remoteAddress)"
+            refusalLimiter.warn(logger, "refused a \(hello.purpose) line from \(who): \(reason.printable)")
+        }
+        return verdict
+    }
+
+    func connectionEstablished(_ connection: PeerConnection) {
+        guard let hello = connection.hello, hello.purpose != .request, let peer = hello.number else { return }
+        let key = Key(peer: peer, purpose: hello.purpose)
+        lines[key]?.close(reason: "replaced by a newer connection from the same member")
+        lines[key] = connection
+        logger.debug("\(hello.purpose) line from member \(peer) at \(hello.remoteAddress) is up")
+        network?.peerIsBack(peer)
+    }
+
+    func connection(_ connection: PeerConnection, received frame: Frame) {
+        guard let network, let delegate = network.delegate, let hello = connection.hello else { return }
+        switch (hello.purpose, hello.number) {
+        case (.control, .some(let peer)): delegate.peerNetwork(network, control: frame.payload, from: peer)
+        case (.bulk, .some(let peer)): delegate.peerNetwork(network, bulk: frame.payload, from: peer)
+        case (.request, _): answer(frame.payload, on: connection, network: network, delegate: delegate)
+        case (.control, .none), (.bulk, .none): connection.close(reason: "no member number")
+        }
+    }
+
+    private func answer(
+        _ request: ByteBuffer, on connection: PeerConnection, network: PeerNetwork, delegate: any PeerNetworkDelegate
+    ) {
+        let bytesMax = network.configuration.controlFrameBytesMax
+        delegate.peerNetwork(network, request: request, from: connection.remoteAddress)
+            .hop(to: network.eventLoop).assumeIsolated().whenComplete { result in
+                switch result {
+                case .success(let response) where response.readableBytes <= bytesMax:
+                    connection.sendLast(.response, response, reason: "answered")
+                case .success(let response):
+                    connection.refuse("the answer of \(response.readableBytes) bytes is longer than \(bytesMax)")
+                case .failure(let error): connection.refuse("\(error)")
+                }
+            }
+    }
+
+    func connectionWritable(_ connection: PeerConnection) {}
+
+    func connectionClosed(_ connection: PeerConnection, reason: String) {
+        guard let hello = connection.hello else {
+            garbageLimiter.warn(logger, "closed a connection from \(connection.remoteAddress): \(reason)")
+            return
+        }
+        guard hello.purpose != .request, connection.establishedAt != nil, let peer = hello.number else { return }
+        logger.info("\(hello.purpose) line from member \(peer) at \(connection.remoteAddress) is down: \(reason)")
+    }
+}

@@ -1,0 +1,22 @@
+import Logging
+import NIOCore
+
+/// Lets one log line through in ten seconds and counts the others, so that a scanner or a broken peer cannot fill the
+/// log.
+struct LogLimiter {
+    static let interval: TimeAmount = .seconds(10)
+
+    private var last: NIODeadline?
+    private var suppressed = 0
+
+    mutating func warn(_ logger: Logger, _ message: @autoclosure () -> String, now: NIODeadline = .now()) {
+        if let last, now - last < LogLimiter.interval {
+            suppressed += 1
+            return
+        }
+        let more = suppressed == 0 ? "" : " (and \(suppressed) more like it)"
+        logger.warning("\(message())\(more)")
+        last = now
+        suppressed = 0
+    }
+}

@@ -1,0 +1,31 @@
+import ClusterCore
+import NIOCore
+
+/// What a ``PeerNetwork`` tells its owner. Every call comes on the network's event loop.
+///
+/// The network keeps its delegate until ``PeerNetwork/close()`` is done.
+public protocol PeerNetworkDelegate: AnyObject, Sendable {
+    func peerNetwork(_ network: PeerNetwork, control payload: ByteBuffer, from peer: NodeNumber)
+
+    /// `payload` is a slice of the read buffer where it came in one read; copy it to keep a little of it for long.
+    func peerNetwork(_ network: PeerNetwork, bulk payload: ByteBuffer, from peer: NodeNumber)
+
+    /// Both lines to the peer, control and bulk, are up.
+    func peerNetwork(_ network: PeerNetwork, connected peer: NodeNumber)
+
+    /// One of the two lines to a connected peer is gone: what was handed over and not acknowledged by the peer may be
+    /// lost. Control payloads still go through when it was only the bulk line.
+    func peerNetwork(_ network: PeerNetwork, disconnected peer: NodeNumber, reason: String)
+
+    /// More than half of the peer's bulk queue is free again; also called when its bulk line comes up.
+    func peerNetwork(_ network: PeerNetwork, bulkWritable peer: NodeNumber)
+
+    /// Whether a caller of this cluster may connect for control or bulk. Its cluster id and its idea of who this node
+    /// is have been checked; its number and id are as it says.
+    ///
+    /// - Returns: nil for welcome, else the reason for refusal, which both sides log.
+    func peerNetwork(_ network: PeerNetwork, authorize hello: PeerHello) -> String?
+
+    /// A request from a node that need not belong to the cluster. A failure's description is sent as the refusal.
+    func peerNetwork(_ network: PeerNetwork, request: ByteBuffer, from address: String) -> EventLoopFuture<ByteBuffer>
+}

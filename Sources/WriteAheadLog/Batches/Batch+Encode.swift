@@ -1,0 +1,75 @@
+import ClusterCore
+import NIOCore
+
+extension Batch {
+    /// Encodes entries that follow each other from `first` on. With ``Codec/lz4`` a payload that does not shrink is stored as it
+    /// is.
+    ///
+    /// Throws ``WALError/invalidEntries(_:)`` when the entries cannot share a batch (only transactions can) or lack their GTID,
+    /// ``WALError/tooLarge(what:actual:limit:)`` over ``entriesMax`` or ``rawBytesMax``.
+    public static func encode(_ entries: [Entry], first: LSN, term: Term, codec: Codec) throws(WALError) -> Batch {
+        let kind = try commonKind(of: entries)
+        guard first > .zero, first < .limit else { throw .invalidEntries("no entry can have LSN \(first)") }
+        let ranges = try gtidRanges(of: entries, kind: kind)
+        let rawBytes = try EntryCoding.size(of: entries)
+        let headerBytes = BatchHeader.fixedBytes + ranges.count * BatchHeader.rangeBytes + BatchHeader.checksumBytes
+
+        var bytes = ByteBufferAllocator().buffer(capacity: headerBytes + rawBytes)
+        bytes.writeRepeatingByte(0, count: headerBytes)
+        var storedCodec = Codec.none
+        switch codec {
+        case .none:
+            EntryCoding.write(entries, to: &bytes)
+        case .lz4:
+            var raw = ByteBufferAllocator().buffer(capacity: rawBytes)
+            EntryCoding.write(entries, to: &raw)
+            if LZ4.compress(raw, to: &bytes) {
+                storedCodec = .lz4
+            } else {
+                bytes.writeBuffer(&raw)
+            }
+        }
+
+        let storedBytes = bytes.writerIndex - headerBytes
+        let header = BatchHeader(
+            kind: kind, codec: storedCodec, first: first, count: entries.count, term: term, gtidRanges: ranges,
+            rawBytes: rawBytes, storedBytes: storedBytes,
+            payloadChecksum: bytes.checksum(at: headerBytes, length: storedBytes))
+        bytes.moveWriterIndex(to: 0)
+        header.write(to: &bytes)
+        bytes.moveWriterIndex(to: headerBytes + storedBytes)
+        return Batch(header: header, bytes: bytes)
+    }
+
+    private static func commonKind(of entries: [Entry]) throws(WALError) -> BatchKind {
+        guard let head = entries.first else { throw .invalidEntries("there are none") }
+        guard entries.count <= entriesMax else {
+            throw .tooLarge(what: "entries in a batch", actual: entries.count, limit: entriesMax)
+        }
+        guard let kind = BatchKind(holding: head) else {
+            throw .invalidEntries("a \(head.kind) with part \(head.part as Any)")
+        }
+        guard entries.count == 1 || kind == .transactions else {
+            throw .invalidEntries("a \(head.kind) shares no batch")
+        }
+        for entry in entries where BatchKind(holding: entry) != kind {
+            throw .invalidEntries("a \(entry.kind) in a batch of \(kind)")
+        }
+        return kind
+    }
+
+    private static func gtidRanges(of entries: [Entry], kind: BatchKind) throws(WALError) -> [GTIDRange] {
+        switch kind {
+        case .noOp, .membership:
+            guard entries[0].gtid == nil else { throw .invalidEntries("a \(kind) has no GTID") }
+            return []
+        case .transactions, .fragmentFirst, .fragmentMiddle, .fragmentLast:
+            var ranges: [GTIDRange] = []
+            for entry in entries {
+                guard let gtid = entry.gtid else { throw .invalidEntries("a \(entry.kind) without its GTID") }
+                if ranges.isEmpty || !ranges[ranges.count - 1].extend(by: gtid) { ranges.append(GTIDRange(gtid)) }
+            }
+            return ranges
+        }
+    }
+}

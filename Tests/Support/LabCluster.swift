@@ -1,0 +1,139 @@
+import Foundation
+import Glibc
+import MariaDBClient
+
+/// A cluster of agents with managed databases on this machine.
+public final class LabCluster: @unchecked Sendable {
+    public let folder: String
+    public private(set) var nodes: [LabNode] = []
+    private let settings: [String: [String]]
+
+    public init(name: String, settings: [String: [String]] = [:]) throws {
+        folder = try Lab.makeFolder(name)
+        self.settings = settings
+    }
+
+    /// Elections in a few hundred milliseconds, for tests that fail over often.
+    public static let quickElections = [
+        "cluster": [
+            "election_timeout_min_ms = 300", "election_timeout_max_ms = 600", "heartbeat_interval_ms = 75",
+        ]
+    ]
+
+    /// Makes a node, not yet started. `more` is added to the cluster's settings.
+    @discardableResult
+    public func addNode(host: String = "127.0.0.1", prefix: [String] = [], more: [String: [String]] = [:]) throws -> LabNode {
+        let number = nodes.count + 1
+        let node = try LabNode(id: "node-\(number)", folder: "\(folder)/node-\(number)", host: host)
+        node.prefix = prefix
+        try node.writeConfiguration(settings.merging(more) { $0 + $1 })
+        nodes.append(node)
+        return node
+    }
+
+    /// Starts `count` nodes and waits until all of them vote and one is writable.
+    public func start(_ count: Int) throws {
+        for _ in nodes.count..<max(count, nodes.count) { try addNode() }
+        try nodes[0].start(.bootstrap)
+        try waitUntilWritable(within: .seconds(120))
+        for node in nodes.dropFirst() { try node.start(.join(nodes[0].address)) }
+        try waitUntilComplete()
+    }
+
+    /// Waits until every node is a voter, or what it was configured as, and its database does its part.
+    public func waitUntilComplete(within limit: Duration = .seconds(120)) throws {
+        try Lab.eventually("every node is active", within: limit, every: .milliseconds(100)) {
+            let leader = try self.leader()
+            let answer = try leader.http("GET", "/cluster/nodes")
+            guard let list = try JSONSerialization.jsonObject(with: answer.body) as? [[String: Any]] else { return false }
+            return list.count == nodes.count && list.allSatisfy { $0["state"] as? String == "active" }
+        }
+    }
+
+    /// The node whose database is writable.
+    public func leader() throws -> LabNode {
+        for node in nodes where node.agentIsRunning {
+            do {
+                let status = try node.status()
+                if status.raft.state == "leader" && status.database.writable { return node }
+            } catch { continue }
+        }
+        throw LabError("no node leads")
+    }
+
+    @discardableResult
+    public func waitUntilWritable(within limit: Duration = .seconds(60)) throws -> LabNode {
+        try Lab.eventually("a node leads and is writable", within: limit) {
+            for node in nodes where !node.agentIsRunning {
+                if let status = node.exitStatus, status != 0, nodes.count == 1 {
+                    throw LabError("\(node.id) ended with \(status): \(tail(node))")
+                }
+            }
+            return try? leader()
+        }
+    }
+
+    public func followers() throws -> [LabNode] {
+        let leader = try leader()
+        return nodes.filter { $0 !== leader }
+    }
+
+    /// Waits until every running database holds what the leader's holds.
+    public func waitUntilApplied(within limit: Duration = .seconds(60)) throws {
+        try Lab.eventually("every node has applied the log", within: limit) {
+            let wanted = try position(try leader())
+            return try nodes.filter(\.agentIsRunning).allSatisfy { try position($0) == wanted }
+        }
+    }
+
+    public func position(_ node: LabNode) throws -> String {
+        try node.administrator().query("SELECT @@global.gtid_binlog_pos").scalar ?? ""
+    }
+
+    /// Checksums of all tables of a schema on every running node; throws when they differ.
+    @discardableResult
+    public func requireEqual(schema: String = LabNode.schema) throws -> [String: String] {
+        try waitUntilApplied()
+        var first: (id: String, sums: [String: String])?
+        for node in nodes where node.agentIsRunning {
+            let sums = try checksums(node, schema: schema)
+            if let first, first.sums != sums {
+                throw LabError("\(node.id) differs from \(first.id): \(sums) != \(first.sums)")
+            }
+            first = first ?? (node.id, sums)
+        }
+        return first?.sums ?? [:]
+    }
+
+    public func checksums(_ node: LabNode, schema: String) throws -> [String: String] {
+        let session = try node.administrator()
+        let tables = try session.execute(
+            "SELECT TABLE_NAME FROM information_schema.TABLES WHERE TABLE_SCHEMA = ? AND TABLE_TYPE = 'BASE TABLE'",
+            [.string(schema)]
+        ).rows.compactMap { $0[0] }
+        var sums: [String: String] = [:]
+        for table in tables {
+            sums[table] = try session.query("CHECKSUM TABLE `\(schema)`.`\(table)`").rows.first?[1] ?? "none"
+        }
+        return sums
+    }
+
+    public func tail(_ node: LabNode, lines: Int = 15) -> String {
+        guard let data = FileManager.default.contents(atPath: node.log) else { return "" }
+        return String(decoding: data, as: UTF8.self).split(separator: "\n").suffix(lines).joined(separator: "\n")
+    }
+
+    /// Kills what still runs and removes the folder, unless `keep`.
+    public func remove(keep: Bool = false) {
+        for node in nodes {
+            node.signalAgent(SIGCONT)
+            node.endAgent(SIGKILL)
+            node.signalDatabase(SIGKILL)
+        }
+        if !keep && ProcessInfo.processInfo.environment["WOLFSCALE_LAB_KEEP"] == nil {
+            do { try FileManager.default.removeItem(atPath: folder) } catch {
+                FileHandle.standardError.write(Data("can't remove \(folder): \(error)\n".utf8))
+            }
+        }
+    }
+}

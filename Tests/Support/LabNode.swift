@@ -1,0 +1,212 @@
+import Foundation
+import FoundationNetworking
+import Glibc
+import MariaDBClient
+
+/// One host of a cluster on this machine: an agent and the database it manages, in a folder of their own.
+public final class LabNode: @unchecked Sendable {
+    public let id: String
+    public let folder: String
+    public let host: String
+    public let peerPort: Int
+    public let apiPort: Int
+    public let databasePort: Int
+    /// In front of the agent's command line, as `ip netns exec NAME`.
+    public var prefix: [String] = []
+    private let lock = NSLock()
+    private var agentProcess: Process?
+
+    public var configuration: String { folder + "/wolfscale.toml" }
+    public var dataDirectory: String { folder + "/data" }
+    public var socket: String { dataDirectory + "/run/mariadbd.sock" }
+    public var log: String { folder + "/agent.log" }
+    public var address: String { "\(host):\(peerPort)" }
+
+    public static let user = "app"
+    public static let password = "app-secret"
+    public static let schema = "shop"
+
+    public init(
+        id: String, folder: String, host: String = "127.0.0.1", peerPort: Int? = nil, apiPort: Int? = nil,
+        databasePort: Int? = nil
+    ) throws {
+        self.id = id
+        self.folder = folder
+        self.host = host
+        self.peerPort = try peerPort ?? Lab.freePort()
+        self.apiPort = try apiPort ?? Lab.freePort()
+        self.databasePort = try databasePort ?? Lab.freePort()
+        try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
+    }
+
+    /// - Parameter extra: tables and keys to add; `section` → lines.
+    public func writeConfiguration(_ extra: [String: [String]] = [:]) throws {
+        var sections: [(String, [String])] = [
+            ("node", ["id = \"\(id)\"", "bind_address = \"\(address)\"", "data_dir = \"\(dataDirectory)\""]),
+            (
+                "database",
+                [
+                    "host = \"\(host)\"", "port = \(databasePort)", "user = \"\(Self.user)\"",
+                    "password = \"\(Self.password)\"", "database = \"\(Self.schema)\"",
+                ]
+            ),
+            ("api", ["bind_address = \"\(host):\(apiPort)\""]),
+            ("proxy", ["enabled = false"]),
+            ("cluster", []),
+            ("tls", host == "127.0.0.1" ? [] : ["required = false"]),
+        ]
+        for (name, lines) in extra.sorted(by: { $0.key < $1.key }) {
+            if let index = sections.firstIndex(where: { $0.0 == name }) {
+                let keys = Set(lines.map { $0.prefix { $0 != "=" }.trimmingCharacters(in: .whitespaces) })
+                sections[index].1.removeAll {
+                    keys.contains($0.prefix { $0 != "=" }.trimmingCharacters(in: .whitespaces))
+                }
+                sections[index].1 += lines
+            } else {
+                sections.append((name, lines))
+            }
+        }
+        let text = sections.filter { !$0.1.isEmpty }
+            .map { "[\($0.0)]\n" + $0.1.joined(separator: "\n") }.joined(separator: "\n\n")
+        try (text + "\n").write(toFile: configuration, atomically: true, encoding: .utf8)
+    }
+
+    // MARK: The agent
+
+    public enum Start {
+        case bootstrap
+        case join(String)
+        case again
+
+        var arguments: [String] {
+            switch self {
+            case .bootstrap: ["start", "--bootstrap"]
+            case .join(let address): ["join", address]
+            case .again: ["start"]
+            }
+        }
+    }
+
+    public func start(_ start: Start, environment: [String: String] = [:]) throws {
+        let command = prefix + [Lab.agent] + start.arguments + ["--config", configuration]
+        let process = Process()
+        process.executableURL = URL(fileURLWithPath: command[0].hasPrefix("/") ? command[0] : "/usr/bin/env")
+        process.arguments = command[0].hasPrefix("/") ? Array(command.dropFirst()) : command
+        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+        if !FileManager.default.fileExists(atPath: log) { FileManager.default.createFile(atPath: log, contents: nil) }
+        let output = try FileHandle(forUpdating: URL(fileURLWithPath: log))
+        try output.seekToEnd()
+        process.standardOutput = output
+        process.standardError = output
+        process.standardInput = FileHandle.nullDevice
+        try process.run()
+        lock.withLock { agentProcess = process }
+    }
+
+    public var agentIsRunning: Bool { lock.withLock { agentProcess?.isRunning ?? false } }
+    public var agentPID: pid_t? { lock.withLock { agentProcess.flatMap { $0.isRunning ? $0.processIdentifier : nil } } }
+    public var exitStatus: Int32? {
+        lock.withLock { agentProcess.flatMap { $0.isRunning ? nil : $0.terminationStatus } }
+    }
+
+    public func signalAgent(_ signal: Int32) { if let agentPID { kill(agentPID, signal) } }
+
+    /// Sends a signal and waits until the agent has ended.
+    public func endAgent(_ signal: Int32 = SIGTERM) {
+        signalAgent(signal)
+        lock.withLock { agentProcess }?.waitUntilExit()
+    }
+
+    // MARK: The database
+
+    /// The managed mariadbd's, if it runs.
+    public var databasePID: pid_t? {
+        guard let data = FileManager.default.contents(atPath: dataDirectory + "/run/mariadbd.pid"),
+            let pid = pid_t(String(decoding: data, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)),
+            let line = FileManager.default.contents(atPath: "/proc/\(pid)/cmdline"),
+            String(decoding: line, as: UTF8.self).contains(dataDirectory)
+        else { return nil }
+        return pid
+    }
+
+    public func signalDatabase(_ signal: Int32) { if let databasePID { kill(databasePID, signal) } }
+
+    /// A session as the OS user that runs the agent, who may do everything.
+    public func administrator() throws -> SQLSession {
+        try SQLSession(
+            SQLConfiguration(
+                address: .unix(socket), user: NSUserName(), connectTimeout: .seconds(2), readTimeout: .seconds(60)))
+    }
+
+    /// A session as the application.
+    public func client(readTimeout: Duration? = .seconds(30)) throws -> SQLSession {
+        try SQLSession(
+            SQLConfiguration(
+                address: .tcp(host: host, port: databasePort), user: Self.user, password: Self.password,
+                database: Self.schema, connectTimeout: .seconds(1), readTimeout: readTimeout))
+    }
+
+    // MARK: HTTP
+
+    /// One HTTP exchange with the node's API.
+    public func http(
+        _ method: String, _ path: String, body: String? = nil, timeout: TimeInterval = 15, headers: [String: String] = [:]
+    ) throws -> (status: Int, body: Data) {
+        guard let url = URL(string: "http://\(host):\(apiPort)\(path)") else { throw LabError("bad path \(path)") }
+        var request = URLRequest(url: url, timeoutInterval: timeout)
+        request.httpMethod = method
+        if let body {
+            request.httpBody = Data(body.utf8)
+            request.setValue("application/json", forHTTPHeaderField: "Content-Type")
+        }
+        for (name, value) in headers { request.setValue(value, forHTTPHeaderField: name) }
+        let done = DispatchSemaphore(value: 0)
+        let box = ResultBox()
+        let task = URLSession.shared.dataTask(with: request) { data, response, error in
+            if let response = response as? HTTPURLResponse {
+                box.set(.success((response.statusCode, data ?? Data())))
+            } else {
+                box.set(.failure(LabError("\(method) \(path): \(error.map { "\($0)" } ?? "no answer")")))
+            }
+            done.signal()
+        }
+        task.resume()
+        done.wait()
+        return try box.get()
+    }
+
+    private final class ResultBox: @unchecked Sendable {
+        private var result: Result<(status: Int, body: Data), any Error>?
+        func set(_ result: Result<(status: Int, body: Data), any Error>) { self.result = result }
+        func get() throws -> (status: Int, body: Data) {
+            guard let result else { throw LabError("no answer") }
+            return try result.get()
+        }
+    }
+
+    public func status() throws -> LabStatus {
+        let answer = try http("GET", "/status", timeout: 3)
+        return try JSONDecoder().decode(LabStatus.self, from: answer.body)
+    }
+}
+
+/// What `/status` says, as far as the lab looks at it.
+public struct LabStatus: Decodable, Sendable {
+    public struct Node: Decodable, Sendable { public var id: String; public var number: Int; public var role: String }
+    public struct Raft: Decodable, Sendable { public var state: String; public var term: UInt64; public var leader_id: String? }
+    public struct Log: Decodable, Sendable {
+        public var last_lsn: UInt64
+        public var durable_lsn: UInt64
+        public var committed_lsn: UInt64
+        public var applied_lsn: UInt64
+    }
+    public struct Database: Decodable, Sendable {
+        public var state: String
+        public var gtid: String?
+        public var writable: Bool
+    }
+    public var node: Node
+    public var raft: Raft
+    public var log: Log
+    public var database: Database
+}

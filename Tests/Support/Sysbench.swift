@@ -1,0 +1,73 @@
+import Foundation
+
+/// Runs of sysbench's write-only workload.
+public struct Sysbench: Sendable {
+    public struct Result: Sendable {
+        public var transactionsPerSecond: Double
+        public var transactions: Int
+        public var p95Milliseconds: Double
+    }
+
+    public var port: Int
+    public var tables = 4
+    public var rows = 10_000
+
+    public init(port: Int) { self.port = port }
+
+    private var common: [String] {
+        [
+            "oltp_write_only", "--db-driver=mysql", "--mysql-host=127.0.0.1", "--mysql-port=\(port)",
+            "--mysql-user=\(LabNode.user)", "--mysql-password=\(LabNode.password)", "--mysql-db=\(LabNode.schema)",
+            "--tables=\(tables)", "--table-size=\(rows)",
+        ]
+    }
+
+    public func prepare() throws { try Lab.run("sysbench", common + ["prepare"]) }
+
+    public func run(threads: Int, seconds: Int) throws -> Result {
+        let output = try Lab.run(
+            "sysbench",
+            common + [
+                "--threads=\(threads)", "--time=\(seconds)", "--percentile=95", "--rand-type=uniform",
+                "--mysql-ignore-errors=1213,1020,1205", "run",
+            ]
+        ).output
+        func number(after label: String, in line: Substring) -> Double? {
+            line.contains(label) ? Double(line.split(whereSeparator: { " (\t".contains($0) }).dropFirst(label.split(separator: " ").count).first ?? "") : nil
+        }
+        var result = Result(transactionsPerSecond: 0, transactions: 0, p95Milliseconds: 0)
+        for line in output.split(separator: "\n") {
+            if line.contains("transactions:") {
+                let words = line.split(whereSeparator: { " ()\t".contains($0) })
+                result.transactions = Int(words[1]) ?? 0
+                result.transactionsPerSecond = Double(words[2]) ?? 0
+            }
+            if let value = number(after: "95th percentile:", in: line) { result.p95Milliseconds = value }
+        }
+        guard result.transactions > 0 else { throw LabError("sysbench wrote nothing: \(output)") }
+        return result
+    }
+}
+
+/// What a process has used, from /proc.
+public enum ProcessUsage {
+    /// CPU seconds, user and system.
+    public static func cpuSeconds(_ pid: Int32) -> Double {
+        guard let text = FileManager.default.contents(atPath: "/proc/\(pid)/stat").map({ String(decoding: $0, as: UTF8.self) }),
+            let end = text.lastIndex(of: ")")
+        else { return 0 }
+        let fields = text[end...].split(separator: " ")
+        guard fields.count > 13, let user = Double(fields[12]), let system = Double(fields[13]) else { return 0 }
+        return (user + system) / 100
+    }
+
+    /// The most memory that was ever resident, in MiB.
+    public static func peakResidentMB(_ pid: Int32) -> Double {
+        guard let text = FileManager.default.contents(atPath: "/proc/\(pid)/status").map({ String(decoding: $0, as: UTF8.self) })
+        else { return 0 }
+        for line in text.split(separator: "\n") where line.hasPrefix("VmHWM:") {
+            return (Double(line.split(whereSeparator: { " \t".contains($0) })[1]) ?? 0) / 1024
+        }
+        return 0
+    }
+}
