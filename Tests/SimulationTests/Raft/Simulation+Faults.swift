@@ -35,7 +35,7 @@ extension Simulation {
         }
         node.raft = nil
         node.life += 1
-        let longest = [5, 200, 200, 3_000][Int(chance.below(4))] * millisecond
+        let longest = [5, 200, 200, 3_000][scenario.hasRivals ? 0 : Int(chance.below(4))] * millisecond
         queue.add(.restart(index, life: node.life), at: time + chance.below(longest))
     }
 
