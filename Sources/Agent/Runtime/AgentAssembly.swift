@@ -1,5 +1,6 @@
 import ClusterCore
 import Foundation
+import Gateway
 import Logging
 import MariaDBClient
 import MariaDBWire
@@ -16,6 +17,8 @@ struct AgentAssembly {
 
     struct Agent {
         var service: NodeService
+        /// Nil when `api.enabled` is false.
+        var api: HTTPAPI?
     }
 
     init(configuration: Configuration, logger: Logger) {
@@ -54,7 +57,8 @@ struct AgentAssembly {
         await node.start(
             driver: configuration.node.role == .witness ? nil : makeDriver(node, relayPort: relay.localPort), relay: relay)
         return Agent(
-            service: NodeService(node: node, failures: failures))
+            service: NodeService(node: node, failures: failures),
+            api: configuration.api.enabled ? try makeAPI(node, identity) : nil)
     }
 
     // MARK: Identity
@@ -194,6 +198,27 @@ struct AgentAssembly {
         return try ([saved].compactMap { $0 } + recovery.memberships).map { record in
             try ClusterCore.MembershipRecord(record, term: log.term(at: record.lsn) ?? log.base.term)
         }
+    }
+
+    private func makeAPI(_ node: Node, _ identity: Identity) throws -> HTTPAPI {
+        guard let bind = PeerAddress(configuration.api.bindAddress) else {
+            throw AgentError("api.bind_address = \(configuration.api.bindAddress) is not host:port")
+        }
+        let secret = Self.hex(identity.clusterSecret)
+        let database = configuration.database
+        let pool = SQLPool(
+            SQLConfiguration(
+                address: .unix(ServerPaths(dataDirectory: configuration.node.dataDirectory).socket), user: database.user,
+                password: try configuration.databasePassword(), database: database.database),
+            size: database.poolSize, deadline: .milliseconds(configuration.api.writeTimeoutMs), name: "writes")
+        return HTTPAPI(
+            HTTPAPIConfiguration(
+                host: bind.host, port: bind.port, token: try configuration.apiToken().map { APIToken($0) },
+                loopbackExempt: configuration.api.loopbackExempt, clusterSecret: APIToken(secret), nodeID: identity.nodeID,
+                writeTimeout: .milliseconds(configuration.api.writeTimeoutMs)),
+            cluster: NodeInformation(node: node, pool: pool, secret: secret),
+            administration: NodeAdministration(node: node, secret: secret),
+            group: MultiThreadedEventLoopGroup.singleton, logger: logger)
     }
 
     private func relayCredentials(_ identity: Identity) -> Credentials {

@@ -216,6 +216,7 @@ extension Node: ConsensusObserver {
     func noticed(_ notice: RaftNotice) {
         switch notice {
         case .roleChanged(let from, let to, let term, let reason):
+            sendReport()
             logger.notice("\(from) → \(to)", metadata: ["term": "\(term)", "reason": "\(reason)"])
             if to == .leader || from == .leader || to == .candidate { record("role", "\(from) → \(to): \(reason)") }
             if from == .leader {
@@ -280,7 +281,9 @@ extension Node: DatabaseDriverDelegate {
         }
         record("database.\(note.kind.rawValue)", note.reason)
         switch note.kind {
-        case .promoted: ensureApplication()
+        case .promoted:
+            sendReport()
+            ensureApplication()
         case .drainFailed: transferEnded(.noCandidate)
         case .guaranteeBroken: guaranteeBroken = note.reason
         case .started, .adopted, .lost, .fenced, .following, .promotionFailed, .drained, .diverged, .needsProvision: break
