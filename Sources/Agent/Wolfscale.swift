@@ -16,7 +16,7 @@ struct Start: AsyncParsableCommand {
             h.logLevel = .debug
             return h
         }
-        try await runAgent(configuration: Configuration(path: config), mode: bootstrap ? .bootstrap : .resume)
+        try await runAgent(configuration: ConfigurationReader.read(path: config), mode: bootstrap ? .bootstrap : .resume)
     }
 }
 
@@ -29,6 +29,6 @@ struct Join: AsyncParsableCommand {
             h.logLevel = .debug
             return h
         }
-        try await runAgent(configuration: Configuration(path: config), mode: .join(address))
+        try await runAgent(configuration: ConfigurationReader.read(path: config), mode: .join(address))
     }
 }

@@ -27,6 +27,7 @@ struct AgentAssembly {
     }
 
     func assemble(_ mode: StartMode) async throws -> Agent {
+        for warning in configuration.warnings { logger.warning("\(warning)") }
         threads.start()
         let directory = try DataDirectory.open(configuration.node.dataDirectory)
         let store = try StateStore.open(in: directory)
@@ -48,12 +49,7 @@ struct AgentAssembly {
         let node = try await makeNode(
             identity: identity, store: store, directory: directory, network: network, failureSink: failureSink)
         await delegate.set(node)
-        let relay = try await BinlogServer.start(
-            BinlogServer.Configuration(
-                host: configuration.relay.bindHost, port: configuration.relay.bindPort, credentials: relayCredentials(identity),
-                serverID: 1024 + UInt32(identity.number.rawValue), logger: logger),
-            on: NodeLoop.eventLoop, delegate: node.relay
-        ).get()
+        let relay = try await startRelay(node, identity)
         await node.start(
             driver: configuration.node.role == .witness ? nil : makeDriver(node, relayPort: relay.localPort), relay: relay)
         return Agent(
@@ -197,6 +193,22 @@ struct AgentAssembly {
         let saved = try store.memberships().last { $0.lsn > .zero && $0.lsn < first }
         return try ([saved].compactMap { $0 } + recovery.memberships).map { record in
             try ClusterCore.MembershipRecord(record, term: log.term(at: record.lsn) ?? log.base.term)
+        }
+    }
+
+    private func startRelay(_ node: Node, _ identity: Identity) async throws -> BinlogServer {
+        guard let bind = PeerAddress(configuration.relay.bindAddress) else {
+            throw AgentError("relay.bind_address = \(configuration.relay.bindAddress) is not host:port")
+        }
+        do {
+            return try await BinlogServer.start(
+                BinlogServer.Configuration(
+                    host: bind.host, port: bind.port, credentials: relayCredentials(identity),
+                    serverID: 1024 + UInt32(identity.number.rawValue), logger: logger),
+                on: NodeLoop.eventLoop, delegate: node.relay
+            ).get()
+        } catch {
+            throw AgentError("the relay can't listen on \(bind): \(error); change relay.bind_address")
         }
     }
 

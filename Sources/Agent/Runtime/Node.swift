@@ -152,8 +152,9 @@ final class Node {
         applicationAccount?.cancel()
         applicationAccount = Task {
             do {
+                guard let password = try configuration.databasePassword() else { return }
                 try await control.ensureApplication(
-                    user: database.user, password: database.password, database: database.database)
+                    user: database.user, password: password, database: database.database)
             } catch {
                 logger.warning("the application's account can't be made", metadata: ["error": "\(error)"])
             }
@@ -220,6 +221,8 @@ extension Node: ConsensusObserver {
             logger.notice("\(from) → \(to)", metadata: ["term": "\(term)", "reason": "\(reason)"])
             if to == .leader || from == .leader || to == .candidate { record("role", "\(from) → \(to): \(reason)") }
             if from == .leader {
+                // At once, not with the fence that follows: LSNs that waited may soon belong to other entries. (I1)
+                capture.detach()
                 administration.leadershipLost()
                 transferEnded(nil)
             }
@@ -243,7 +246,7 @@ extension Node: ConsensusObserver {
         case .transferAborted(_, let obstacle):
             record("switchover", "not done: \(obstacle)")
             transferEnded(obstacle)
-        case .needsProvision, .provisioned, .diverged:
+        case .needsProvision, .provisioned, .diverged, .confirmedEntriesMissing:
             logger.error("\(notice)")
             record("member", "\(notice)")
         case .malformed: logger.warning("\(notice)")

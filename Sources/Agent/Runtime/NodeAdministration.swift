@@ -1,6 +1,7 @@
 import ClusterCore
 import Foundation
 import Gateway
+import WriteAheadLog
 
 /// What the HTTP API changes in the cluster.
 struct NodeAdministration: ClusterAdministration {
