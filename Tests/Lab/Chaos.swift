@@ -64,8 +64,7 @@ struct Chaos: ParsableCommand {
                     "lost": totals.lost.count, "phantom": totals.phantom.count,
                 ])
             } else {
-                print("\(index + 1)/\(plan.count) \(fault.rawValue): writes paused \(Int(gap)) ms; \(totals)")
-                fflush(stdout)
+                printLine("\(index + 1)/\(plan.count) \(fault.rawValue): writes paused \(Int(gap)) ms; \(totals)")
             }
             guard totals.isClean else {
                 throw ValidationError("fault \(index + 1) (\(fault)), seed \(seed): \(totals)")
@@ -81,7 +80,7 @@ struct Chaos: ParsableCommand {
                 "unknown": totals.unknown, "lost": totals.lost.count, "phantom": totals.phantom.count, "diverged": 0,
             ])
         } else {
-            print("\(plan.count) faults, seed \(seed): \(totals); all nodes equal")
+            printLine("\(plan.count) faults, seed \(seed): \(totals); all nodes equal")
         }
         if failed { throw ExitCode.failure }
     }

@@ -22,6 +22,8 @@ public final class Workload: @unchecked Sendable {
         public var phantom: [UInt64] = []
         public var balanceError: Int64 = 0
 
+        public init() {}
+
         public var isClean: Bool { lost.isEmpty && phantom.isEmpty && balanceError == 0 }
         public var description: String {
             "acknowledged \(acknowledged), failed \(failed), unknown \(unknown), lost \(lost.count), "
