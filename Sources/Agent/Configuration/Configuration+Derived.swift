@@ -50,6 +50,7 @@ extension Configuration {
         var options = WriteAheadLog.Log.Options()
         options.segmentBytesMax = wal.segmentSizeMB << 20
         options.fsync = wal.fsync
+        options.queueBytesMax = 64 << 20
         return options
     }
 
@@ -94,4 +95,9 @@ extension Configuration {
         }
         return warnings
     }
+}
+
+extension Configuration.Relay {
+    var bindHost: String { PeerAddress(bindAddress)?.host ?? "127.0.0.1" }
+    var bindPort: Int { PeerAddress(bindAddress)?.port ?? 0 }
 }

@@ -100,7 +100,10 @@ struct DatabaseControl: Sendable {
                 guard let text = row[0], let id = UInt64(text), id != own, row[1]?.hasPrefix("Binlog Dump") == false,
                     row[1] != "Daemon", row[1] != "Slave_worker"
                 else { continue }
-                do { try session.query("KILL CONNECTION \(id)") } catch where error.errno == 1094 {}
+                do throws(SQLError) { try session.query("KILL CONNECTION \(id)") } catch {
+                    // It has ended by itself.
+                    if error.errno != 1094 { throw error }
+                }
             }
         }
     }

@@ -34,6 +34,7 @@ final class DatabaseDriver {
     private(set) var control: DatabaseControl?
     private(set) var monitor: DatabaseMonitor?
     private(set) var orphans: OrphanExport?
+    private var found: [GTID] = []
     private var work: Task<Void, Never>?
     private var watch: Task<Void, Never>?
     /// Whether this agent found the server running as a primary: commits may wait in it for an ACK that an earlier agent owed.
@@ -117,7 +118,10 @@ final class DatabaseDriver {
         case .kill:
             try await kill()
             return .killed
-        case .inspect: return .inspected(try await inspect())
+        case .inspect:
+            let inspection = try await inspect()
+            if case .orphans(let gtids) = inspection { found = gtids }
+            return .inspected(inspection)
         case .exportOrphans: try await exportOrphans()
         case .follow:
             capture.detach()
@@ -207,7 +211,10 @@ final class DatabaseDriver {
             if !orphans.isEmpty { return .orphans(Array(Set(orphans)).sorted { $0.sequence < $1.sequence }) }
             do {
                 _ = try log.start(for: seen.position)
-            } catch WALError.positionPurged(let detail) { return .purged(reason: "\(detail)") }
+            } catch let error as WALError {
+                guard case .positionPurged = error else { throw error }
+                return .purged(reason: "\(error)")
+            }
             return .contained
         }
     }
@@ -220,7 +227,9 @@ final class DatabaseDriver {
         let stamp = ISO8601DateFormatter().string(from: Date()).replacingOccurrences(of: ":", with: "")
         let directory = settings.orphanDirectory + "/" + stamp
         try await server.exportOrphans(after: position.description, to: directory)
-        orphans = OrphanExport(directory: directory, after: position.description)
+        orphans = OrphanExport(
+            directory: directory, gtids: found.map(\.description).joined(separator: ","), count: found.count,
+            exportedAt: Date().formatted(.iso8601))
         logger.critical(
             "this database holds transactions that the cluster has not; they are exported and the node needs a fresh copy",
             metadata: ["path": "\(directory)"])
@@ -317,6 +326,9 @@ final class DatabaseDriver {
 /// Where the transactions of a diverged database were put.
 struct OrphanExport: Sendable, Codable {
     var directory: String
-    /// The last GTID position that log and database share.
-    var after: String
+    /// The transactions that were found, as far as they are known by name.
+    var gtids: String
+    var count: Int
+    /// RFC 3339, UTC.
+    var exportedAt: String
 }

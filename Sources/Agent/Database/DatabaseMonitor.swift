@@ -1,6 +1,8 @@
 import ClusterCore
 import MariaDBClient
+import NIOPosix
 import Probes
+import WriteAheadLog
 
 /// Looks at the running server twice a second: whether it answers, how far it has applied the log, whether the replica channel
 /// runs and whether every commit waited for its quorum.

@@ -1,6 +1,5 @@
 import ClusterCore
 import Foundation
-import Gateway
 import Logging
 import MariaDBClient
 import MariaDBWire
@@ -17,7 +16,6 @@ struct AgentAssembly {
 
     struct Agent {
         var service: NodeService
-        var api: HTTPAPI
     }
 
     init(configuration: Configuration, logger: Logger) {
@@ -46,7 +44,7 @@ struct AgentAssembly {
         }
         let node = try await makeNode(
             identity: identity, store: store, directory: directory, network: network, failureSink: failureSink)
-        delegate.set(node)
+        await delegate.set(node)
         let relay = try await BinlogServer.start(
             BinlogServer.Configuration(
                 host: configuration.relay.bindHost, port: configuration.relay.bindPort, credentials: relayCredentials(identity),
@@ -56,8 +54,7 @@ struct AgentAssembly {
         await node.start(
             driver: configuration.node.role == .witness ? nil : makeDriver(node, relayPort: relay.localPort), relay: relay)
         return Agent(
-            service: NodeService(node: node, failures: failures),
-            api: try HTTPAPI(apiConfiguration(identity), cluster: NodeInformation(node: node), logger: logger))
+            service: NodeService(node: node, failures: failures))
     }
 
     // MARK: Identity
@@ -159,6 +156,9 @@ struct AgentAssembly {
             logger: logger
         ) { notice in NodeLoop.enqueue { holder.consensus?.durable(notice) } }
         if let cut = recovery.cut { logger.warning("the log's end was torn", metadata: ["cut": "\(cut)"]) }
+        let summary = try LogSummary(
+            base: LogPosition(lsn: recovery.base, term: recovery.baseTerm),
+            runs: recovery.termRuns.map { ClusterCore.TermRun(first: $0.first, term: $0.term) }, last: recovery.last)
         let saved = try store.loadHardState()
         let hardState = ClusterCore.HardState(term: saved.term, votedFor: saved.votedFor)
         let raft = Raft(
@@ -168,15 +168,15 @@ struct AgentAssembly {
                 heartbeatInterval: .milliseconds(configuration.cluster.heartbeatIntervalMs),
                 disableAutoElection: configuration.cluster.disableAutoElection, seed: UInt64.random(in: 0 ... .max)),
             hardState: hardState,
-            log: try LogSummary(
-                base: LogPosition(lsn: recovery.base, term: recovery.baseTerm), runs: recovery.termRuns, last: recovery.last),
-            memberships: try memberships(recovery, store), committed: try store.loadCommitted(),
+            log: summary, memberships: try memberships(recovery, summary, store), committed: try store.loadCommitted(),
             now: Consensus.now)
+        let welcomed = try store.memberships().first { $0.lsn == .zero }.map { try Membership(entryBody: $0.body) }
+            ?? Membership()
         let (threads, configuration, logger) = (threads, configuration, logger)
         return await NodeLoop.run {
             let consensus = Consensus(
                 raft: raft, log: log, store: store, network: network, threads: threads,
-                codec: configuration.wal.compression ? .lz4 : .none, logger: logger
+                codec: configuration.wal.compression ? .lz4 : .none, welcomed: welcomed, logger: logger
             ) { failureSink.yield($0) }
             holder.consensus = consensus
             return Node(
@@ -186,13 +186,14 @@ struct AgentAssembly {
     }
 
     /// Those in the log, and before them the one that the state store remembers, in case the log was purged past it.
-    private func memberships(_ recovery: Recovery, _ store: StateStore) throws -> [ClusterCore.MembershipRecord] {
-        var records = try recovery.memberships.map { try ClusterCore.MembershipRecord($0) }
-        let first = records.first?.lsn ?? recovery.last.next
-        if let saved = try store.memberships().last(where: { $0.lsn > .zero && $0.lsn < first }) {
-            records.insert(try ClusterCore.MembershipRecord(saved), at: 0)
+    private func memberships(
+        _ recovery: Recovery, _ log: LogSummary, _ store: StateStore
+    ) throws -> [ClusterCore.MembershipRecord] {
+        let first = recovery.memberships.first?.lsn ?? recovery.last.next
+        let saved = try store.memberships().last { $0.lsn > .zero && $0.lsn < first }
+        return try ([saved].compactMap { $0 } + recovery.memberships).map { record in
+            try ClusterCore.MembershipRecord(record, term: log.term(at: record.lsn) ?? log.base.term)
         }
-        return records
     }
 
     private func relayCredentials(_ identity: Identity) -> Credentials {

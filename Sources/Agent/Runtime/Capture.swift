@@ -95,7 +95,7 @@ final class Capture {
     private func captured(_ transactions: [CapturedTransaction]) {
         var group: [CapturedTransaction] = []
         var groupBytes = 0
-        for transaction in transactions {
+        for transaction in transactions where transaction.part != .abandoned {
             if logged.covers(transaction.gtid) {
                 alreadyLogged(transaction)
                 continue
@@ -192,7 +192,7 @@ extension Entry {
             case .whole: nil
             case .first: .first
             case .middle: .middle
-            case .last: .last
+            case .last, .abandoned: .last
             }
         self.init(
             kind: part == nil ? .transaction : .fragment, part: part, gtid: transaction.gtid, source: position,

@@ -27,6 +27,8 @@ final class Consensus {
     private let threads: NIOThreadPool
     private let codec: Codec
     private let failed: @Sendable (String) -> Void
+    /// The membership that a node was told when it was let in; it knows no other until the first append.
+    private let welcomed: Membership
     private weak var observer: (any ConsensusObserver)?
     /// Batches of an append message while Raft decides on them, by their first LSN.
     private var arriving: [LSN: Batch] = [:]
@@ -37,11 +39,11 @@ final class Consensus {
     private var ticker: RepeatedTask?
 
     /// The most that one append message carries.
-    private static let messageBytesMax = 1 << 20
+    nonisolated private static let messageBytesMax = 1 << 20
 
     init(
         raft: Raft, log: Log, store: StateStore, network: PeerNetwork, threads: NIOThreadPool, codec: Codec,
-        logger: Logger, failed: @escaping @Sendable (String) -> Void
+        welcomed: Membership, logger: Logger, failed: @escaping @Sendable (String) -> Void
     ) {
         self.raft = raft
         self.log = log
@@ -49,11 +51,12 @@ final class Consensus {
         self.network = network
         self.threads = threads
         self.codec = codec
+        self.welcomed = welcomed
         self.logger = logger
         self.failed = failed
     }
 
-    static var now: ClusterCore.Instant { .init(nanoseconds: DispatchTime.now().uptimeNanoseconds) }
+    nonisolated static var now: ClusterCore.Instant { .init(nanoseconds: DispatchTime.now().uptimeNanoseconds) }
 
     func start(observer: any ConsensusObserver, tickEvery interval: TimeAmount) {
         self.observer = observer
@@ -140,7 +143,7 @@ final class Consensus {
         }
         if let batch = effects.append { append(batch) }
         for outbound in effects.messages {
-            network.sendControl(PeerPayload.raft(RaftMessageCodec.encode(outbound.message)), to: outbound.to)
+            network.sendControl(PeerPayload.encode(raft: RaftMessageCodec.encode(outbound.message)), to: outbound.to)
         }
         for notice in effects.notices { take(notice) }
         for peer in effects.pump { pump(peer) }
@@ -170,7 +173,8 @@ final class Consensus {
     }
 
     private func applyMembership() {
-        let others = raft.membership.members.filter { $0.number != raft.node }
+        let membership = raft.membership.members.isEmpty ? welcomed : raft.membership
+        let others = membership.members.filter { $0.number != raft.node }
         network.setPeers(Dictionary(uniqueKeysWithValues: others.map { ($0.number, $0.address) }))
     }
 

@@ -27,8 +27,9 @@ extension WriteAheadLog.MembershipRecord {
 }
 
 extension ClusterCore.MembershipRecord {
-    init(_ record: WriteAheadLog.MembershipRecord) throws {
-        self.init(lsn: record.lsn, membership: try Membership(entryBody: record.body))
+    init(_ record: WriteAheadLog.MembershipRecord, term: Term) throws {
+        self.init(
+            position: LogPosition(lsn: record.lsn, term: term), membership: try Membership(entryBody: record.body))
     }
 }
 
@@ -53,8 +54,8 @@ enum PeerPayload {
     case raft(ByteBuffer)
     case report(ByteBuffer)
 
-    static func raft(_ message: ByteBuffer) -> ByteBuffer { tagged(raftTag, message) }
-    static func report(_ report: ByteBuffer) -> ByteBuffer { tagged(reportTag, report) }
+    static func encode(raft message: ByteBuffer) -> ByteBuffer { tagged(raftTag, message) }
+    static func encode(report: ByteBuffer) -> ByteBuffer { tagged(reportTag, report) }
 
     init?(_ payload: ByteBuffer) {
         var payload = payload

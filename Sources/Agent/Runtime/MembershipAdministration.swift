@@ -131,6 +131,7 @@ final class MembershipAdministration {
     static func explain(_ error: ProposeError) -> String {
         switch error {
         case .notLeader: "this node does not lead; ask the leader"
+        case .caretaker: "this node only keeps the place until a node with a database can lead; try again in a moment"
         case .transferInProgress(let target): "leadership is being handed to member \(target); try again in a moment"
         case .termNotEstablished: "the new leader is not yet confirmed by a majority; try again in a moment"
         case .membershipChangePending: "another membership change is under way; try again in a moment"

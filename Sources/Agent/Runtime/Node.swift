@@ -27,8 +27,14 @@ final class Node {
     private(set) var driver: DatabaseDriver?
     var snowflake: Snowflake
     /// What the other members last said of themselves.
-    var reports: [NodeNumber: PeerReport] = [:]
+    var reports: [NodeNumber: ReceivedReport] = [:]
     private(set) var isStopping = false
+    /// Why an election that was due did not bring a leader.
+    private(set) var lastElectionObstacle: String?
+    /// Set once a commit went through without its quorum.
+    private(set) var guaranteeBroken: String?
+    private var relayServer: BinlogServer?
+    private var applicationAccount: Task<Void, Never>?
     private var leadership: Standing?
     private var housekeeping: RepeatedTask?
     private var commitHintAt: LSN = .zero
@@ -54,8 +60,9 @@ final class Node {
         hooks.node = self
     }
 
-    func start(driver: DatabaseDriver?) {
+    func start(driver: DatabaseDriver?, relay server: BinlogServer) {
         self.driver = driver
+        relayServer = server
         driver?.delegate = self
         consensus.start(observer: self, tickEvery: .milliseconds(5))
         relay.committed(through: consensus.raft.committed)
@@ -124,7 +131,7 @@ final class Node {
 
     private func sendReport() {
         do {
-            let payload = PeerPayload.report(try ByteBuffer(json: ownReport))
+            let payload = PeerPayload.encode(report: try ByteBuffer(json: ownReport))
             for member in consensus.raft.membership.members where member.number != identity.number {
                 network.sendControl(payload, to: member.number)
             }
@@ -138,7 +145,32 @@ final class Node {
         } catch { logger.warning("an event can't be recorded", metadata: ["error": "\(error)"]) }
     }
 
+    /// The application's account and schema, made by the first primary and replicated like everything else.
+    private func ensureApplication() {
+        guard let control = driver?.control else { return }
+        let database = configuration.database
+        applicationAccount?.cancel()
+        applicationAccount = Task {
+            do {
+                try await control.ensureApplication(
+                    user: database.user, password: try configuration.databasePassword() ?? "", database: database.database)
+            } catch {
+                logger.warning("the application's account can't be made", metadata: ["error": "\(error)"])
+            }
+        }
+    }
+
     // MARK: The end
+
+    /// The log or the state can't be written any more. Commits may wait in the database, so it is fenced. (I5)
+    func fail(_ reason: String) async {
+        logger.critical("the agent can't go on", metadata: ["reason": "\(reason)"])
+        isStopping = true
+        driver?.end()
+        do { try await driver?.stopServer() } catch {
+            logger.critical("the database could not be fenced", metadata: ["error": "\(error)"])
+        }
+    }
 
     /// Hands over, drains and stops: the database first, then consensus, then the links.
     func stop() async {
@@ -235,10 +267,10 @@ extension Node: DatabaseDriverDelegate {
     func databaseResigns(_ reason: String) {
         logger.warning("giving leadership up", metadata: ["reason": "\(reason)"])
         record("resigned", reason)
-        consensus.handle(.transferLeadership(to: nil))
+        consensus.handle(.transferLeadership(to: heir))
     }
 
-    func databaseHandsOver(to target: NodeNumber?) { consensus.handle(.transferLeadership(to: target)) }
+    func databaseHandsOver(to target: NodeNumber?) { consensus.handle(.transferLeadership(to: target ?? heir)) }
 
     func databaseNoted(_ note: TenureNote) {
         switch note.kind {

@@ -23,7 +23,7 @@ final class RelayFeed {
     /// The fragmented transaction that begins at `next`, as far as it is known.
     private var run: FragmentRun?
 
-    private static let readBytesMax = 1 << 20
+    nonisolated private static let readBytesMax = 1 << 20
 
     init(
         session: BinlogReplicaSession, log: Log, threads: NIOThreadPool, position: GTIDPosition,
@@ -150,7 +150,7 @@ struct FragmentRun {
     /// Looks at what is committed and not yet seen, until the last fragment or something that can't stand inside a transaction.
     mutating func scan(_ log: Log, through committed: LSN) throws(WALError) {
         while !isDecided && scanned < committed {
-            let headers = try log.headers(from: scanned.next, countMax: 256)
+            let headers = try log.headers(from: scanned.next, limit: 256)
             if headers.isEmpty { return }
             for header in headers where !isDecided {
                 guard header.last <= committed else { return }

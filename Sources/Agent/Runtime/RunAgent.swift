@@ -1,12 +1,12 @@
 import ClusterCore
 import Foundation
-import Gateway
 import Logging
 import MariaDBClient
 import MariaDBWire
 import NIOCore
 import NIOPosix
 import ServiceLifecycle
+import UnixSignals
 import WANLink
 import WriteAheadLog
 
@@ -26,17 +26,15 @@ func runAgent(configuration: Configuration, mode: StartMode) async throws {
     let agent = try await AgentAssembly(configuration: configuration, logger: logger).assemble(mode)
     let group = ServiceGroup(
         configuration: .init(
-            services: [.init(service: agent.service), .init(service: agent.api, successTerminationBehavior: .ignore)],
+            services: [.init(service: agent.service)],
             gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
     try await group.run()
-    if let failure = await agent.service.failure { throw failure }
 }
 
 /// The node as a service: it runs until the shutdown, or until its log fails.
 final class NodeService: Service {
     let node: Node
     private let failures: AsyncStream<String>
-    @NodeLoop private(set) var failure: AgentError?
 
     init(node: Node, failures: AsyncStream<String>) {
         self.node = node

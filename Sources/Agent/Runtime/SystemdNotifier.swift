@@ -19,7 +19,7 @@ enum SystemdNotifier {
         let length = socklen_t(MemoryLayout<sa_family_t>.size + bytes.count)
         _ = withUnsafePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                sendto(descriptor, state, state.utf8.count, Int32(MSG_NOSIGNAL.rawValue), $0, length)
+                sendto(descriptor, state, state.utf8.count, Int32(MSG_NOSIGNAL), $0, length)
             }
         }
     }

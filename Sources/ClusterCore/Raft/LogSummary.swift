@@ -57,10 +57,33 @@ public struct LogSummary: Sendable, Hashable {
 
     public func contains(_ position: LogPosition) -> Bool { term(at: position.lsn) == position.term }
 
-    /// The last entry at or before `lsn` whose term is not above `term`; the base when there is none.
+    /// The terms of the entries from `first`, which is listed as if its run began there, through `last`.
+    func runs(from first: LSN, through last: LSN) -> [TermRun] {
+        guard let term = term(at: first) else { return [] }
+        return [TermRun(first: first, term: term)] + runs.filter { $0.first > first && $0.first <= last }
+    }
+
+    /// The last entry that is also in another log, which has these runs up to `last`; nil when there is none among them.
     ///
-    /// Follower and leader both skip whole terms with it when they look for where their logs agree.
-    func latest(atOrBefore lsn: LSN, termAtMost term: Term) -> LogPosition {
+    /// Two logs with entries of the same term have them in common until one of the two runs ends (Raft, section 5.3).
+    func lastCommon(with others: [TermRun], through last: LSN) -> LSN? {
+        var end = last
+        for other in others.reversed() {
+            let own = latest(atOrBefore: end, termAtMost: other.term)
+            if own.term == other.term, own.lsn >= other.first, own.lsn <= end { return own.lsn }
+            end = other.first.previous
+        }
+        return nil
+    }
+
+    /// The end of the last run that ends before `lsn`: certainly the edge of a batch. nil when that is no longer kept.
+    func edge(before lsn: LSN) -> LSN? {
+        guard let run = runs.last(where: { $0.first < lsn }) else { return nil }
+        return run.first.previous
+    }
+
+    /// The last entry at or before `lsn` whose term is not above `term`; the base when there is none.
+    private func latest(atOrBefore lsn: LSN, termAtMost term: Term) -> LogPosition {
         var end = min(lsn, last)
         guard var index = runIndex(at: end) else { return base }
         while runs[index].term > term {

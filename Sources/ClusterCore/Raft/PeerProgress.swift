@@ -21,6 +21,9 @@ public struct PeerProgress: Sendable, Hashable {
     /// When it was last heard of; nil when never in this term.
     public internal(set) var lastContact: Instant?
 
+    /// Whether its database could serve, as it said last.
+    public internal(set) var mayLead: Bool?
+
     /// When the newest heartbeat that it answered was *sent*: what it last confirmed may be that old.
     var confirmed: Instant
     /// As its last heartbeat reply said; `next` beyond it, unmoved for a heartbeat, means that something was lost.

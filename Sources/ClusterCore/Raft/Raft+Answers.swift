@@ -7,8 +7,8 @@ extension Raft {
         switch reply.verdict {
         case .accepted(let durable, let received):
             accepted(index, durable: durable, received: received, now, &effects)
-        case .rejected(let prev, let hint):
-            rejected(index, prev: prev, hint: hint, &effects)
+        case .rejected(let prev, let runs, let last):
+            rejected(index, prev: prev, runs: runs, last: last, &effects)
         }
     }
 
@@ -26,6 +26,7 @@ extension Raft {
             effects.pump.append(peer)
         }
         leadership?.peers[index].received = reply.received
+        leadership?.peers[index].mayLead = reply.mayLead
         accepted(index, durable: reply.durable, received: reply.received, now, &effects)
     }
 
@@ -72,7 +73,9 @@ extension Raft {
         if let peer = leadership?.peers[index].peer { effects.pump.append(peer) }
     }
 
-    private mutating func rejected(_ index: Int, prev: LSN, hint: LogPosition, _ effects: inout RaftEffects) {
+    private mutating func rejected(
+        _ index: Int, prev: LSN, runs: [TermRun], last: LSN, _ effects: inout RaftEffects
+    ) {
         guard let progress = leadership?.peers[index] else { return }
         // Answers that were overtaken say nothing new.
         switch progress.state {
@@ -80,13 +83,14 @@ extension Raft {
         case .probe: guard prev == progress.next.previous else { return }
         case .replicate: guard prev > progress.match, prev < progress.next else { return }
         }
-        guard hint.lsn <= prev else {
-            return effects.note(.malformed(from: progress.peer, "it rejects \(prev) and hints at \(hint)"))
+        guard let first = runs.first, runs.count <= AppendReply.runsMax, last >= first.first, last <= prev else {
+            return effects.note(.malformed(from: progress.peer, "it rejects \(prev) without saying what it has"))
         }
-        let common = max(progress.match, min(hint.lsn, prev.previous))
-        guard common >= log.base.lsn else { return leaveBehind(index, common: common, &effects) }
-        let agreed = log.latest(atOrBefore: common, termAtMost: hint.term)
-        leadership?.peers[index].probe(from: max(progress.match, agreed.lsn).next)
+        let agreed = log.lastCommon(with: runs, through: last) ?? log.edge(before: first.first)
+        guard let agreed = agreed.map({ max($0, progress.match) }), agreed >= log.base.lsn else {
+            return leaveBehind(index, common: max(progress.match, first.first), &effects)
+        }
+        leadership?.peers[index].probe(from: agreed.next)
         effects.pump.append(progress.peer)
     }
 

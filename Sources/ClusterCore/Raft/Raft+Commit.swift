@@ -10,7 +10,7 @@ extension Raft {
         }
         leadership?.commitPushPending = true
         pushCommit(now, &effects)
-        if ownRole?.mayLead != true, membershipLSN <= committed {
+        if ownRole?.votes != true, membershipLSN <= committed {
             becomeFollower(reason: .removed, now, &effects)
         }
     }

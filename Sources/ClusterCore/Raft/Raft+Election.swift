@@ -15,9 +15,11 @@ extension Raft {
     private func electionObstacle(_ kind: Election.Kind) -> ElectionObstacle? {
         if role == .leader { return .alreadyLeader }
         if divergedAt != nil { return .diverged }
-        guard let role = ownRole, role.mayLead else { return .notEligible(ownRole) }
-        guard mayLead else { return .mayNotLead }
-        return kind == .timeout && !electsItself ? .automaticElectionDisabled : nil
+        guard let role = roleForElection, role.votes else { return .notEligible(ownRole) }
+        switch kind {
+        case .timeout: return electsItself ? nil : .automaticElectionDisabled
+        case .forced, .transfer: return !role.mayLead ? .notEligible(role) : mayLead ? nil : .mayNotLead
+        }
     }
 
     private mutating func askForVotes(

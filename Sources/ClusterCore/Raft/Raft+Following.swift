@@ -10,7 +10,7 @@ extension Raft {
             return
         }
         let reply = HeartbeatReply(
-            term: term, sentAt: heartbeat.sentAt, durable: durableMatch, received: follower.matched)
+            term: term, sentAt: heartbeat.sentAt, durable: durableMatch, received: follower.matched, mayLead: mayLead)
         effects.send(.heartbeatReply(reply), to: peer)
     }
 
@@ -76,9 +76,9 @@ extension Raft {
     }
 
     private func reject(_ append: AppendEntries, from peer: NodeNumber, _ effects: inout RaftEffects) {
-        let hint = log.latest(atOrBefore: append.prev.lsn, termAtMost: append.prev.term)
-        let agreed = hint.lsn >= committed ? hint : LogPosition(lsn: committed, term: log.term(at: committed) ?? .zero)
-        let verdict = AppendReply.Verdict.rejected(prev: append.prev.lsn, hint: agreed)
+        let last = min(append.prev.lsn, log.last)
+        let runs = log.runs(from: committed, through: last).suffix(AppendReply.runsMax)
+        let verdict = AppendReply.Verdict.rejected(prev: append.prev.lsn, runs: Array(runs), last: last)
         effects.send(.appendReply(AppendReply(term: term, verdict: verdict)), to: peer)
     }
 

@@ -10,6 +10,7 @@ extension Raft {
 
     func checkProposable() throws(ProposeError) {
         guard let leadership else { throw .notLeader(hint: leader) }
+        if ownRole == .witness { throw .caretaker }
         if let transfer = leadership.transfer { throw .transferInProgress(to: transfer.target) }
     }
 
@@ -28,6 +29,7 @@ extension Raft {
         guard let due = leadership?.heartbeatDue, now >= due else { return }
         leadership?.heartbeatDue = now.advanced(byNanoseconds: timing.heartbeat)
         for index in peers.indices { beat(index, now, &effects) }
+        if isCaretaker { handOver(now, &effects) }
         askTransferTarget(&effects)
     }
 

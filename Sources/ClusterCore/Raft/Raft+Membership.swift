@@ -17,7 +17,8 @@ extension Raft {
     }
 
     mutating func enter(_ membership: Membership, at lsn: LSN, _ effects: inout RaftEffects) {
-        memberships.append(MembershipRecord(lsn: lsn, membership: membership))
+        let position = LogPosition(lsn: lsn, term: log.term(at: lsn) ?? term)
+        memberships.append(MembershipRecord(position: position, membership: membership))
         effects.note(.membershipChanged(membership, at: lsn))
     }
 
@@ -33,6 +34,14 @@ extension Raft {
         }
         leadership?.peers = peers
         effects.pump.append(contentsOf: peers.map(\.peer))
+    }
+
+    /// What this node is to the cluster while its removal, or its change into another role, is not committed: until then it
+    /// may be needed as a leader that commits it (thesis, section 4.2.2).
+    var roleForElection: Role? {
+        if let role = ownRole, role.votes { return role }
+        guard membershipLSN > committed else { return ownRole }
+        return memberships.previous?[node]?.role ?? ownRole
     }
 
     /// Unsafe recovery: see ``RaftEvent/forceMembership(_:bytes:)``.

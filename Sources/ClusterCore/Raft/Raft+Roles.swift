@@ -42,6 +42,7 @@ struct Leadership: Sendable {
     var peers: [PeerProgress]
     /// The first entry of the term.
     let noOp: LSN
+    var isCaretaker: Bool
     var heartbeatDue: Instant
     /// When idle followers were last told the commit index.
     var commitPushedAt = Instant.zero
@@ -89,7 +90,7 @@ extension Raft {
     }
 
     mutating func becomeLeader(_ kind: Election.Kind, _ now: Instant, _ effects: inout RaftEffects) {
-        let reason: RoleChangeReason = kind == .transfer ? .transferred : .majority
+        let reason: RoleChangeReason = !canServe ? .caretaker : kind == .transfer ? .transferred : .majority
         lead(firstEntry: appendOwn(count: 1, bytes: 0, membership: nil), reason: reason, now, &effects)
     }
 
@@ -103,7 +104,7 @@ extension Raft {
         let peers = others.map {
             PeerProgress(peer: $0.number, votes: $0.role.votes, next: firstEntry.first, now: now)
         }
-        leadership = Leadership(peers: peers, noOp: firstEntry.first, heartbeatDue: now)
+        leadership = Leadership(peers: peers, noOp: firstEntry.first, isCaretaker: !canServe, heartbeatDue: now)
         changeRole(to: .leader, reason: reason, &effects)
         setLeader(node, &effects)
         effects.append = firstEntry

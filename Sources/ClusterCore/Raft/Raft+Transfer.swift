@@ -20,12 +20,20 @@ extension Raft {
             guard wanted != node, membership[wanted]?.role.mayLead == true else {
                 return .failure(.notEligible(wanted))
             }
-            return .success(wanted)
+            let refuses = progress(of: wanted)?.mayLead == false
+            return refuses ? .failure(.mayNotLead(wanted)) : .success(wanted)
         }
         let candidates = leadership.peers.filter {
-            membership[$0.peer]?.role.mayLead == true && now.nanoseconds(since: $0.confirmed) <= timing.electionMin
+            membership[$0.peer]?.role.mayLead == true && $0.mayLead == true
+                && now.nanoseconds(since: $0.confirmed) <= timing.electionMin
         }
         return candidates.max { $0.match < $1.match }.map { .success($0.peer) } ?? .failure(.noCandidate)
+    }
+
+    /// A caretaker looks for somebody who can serve.
+    mutating func handOver(_ now: Instant, _ effects: inout RaftEffects) {
+        guard transferTarget == nil, case .success = transferTarget(nil, now) else { return }
+        startTransfer(to: nil, now, &effects)
     }
 
     /// Tells the target, once it has the whole log on disk; again with every heartbeat.

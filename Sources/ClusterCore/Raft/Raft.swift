@@ -39,8 +39,9 @@ public struct Raft: Sendable {
     ///   - hardState: As persisted. The log's last term counts when it is later, as after provisioning.
     ///   - log: What recovery found on disk; all of it is durable.
     ///   - memberships: The latest membership entries of the log, at least those that are not known to be committed and
-    ///     the one before them. Empty in a node that waits to be let in.
-    ///   - committed: The highest commit index known for certain; ``LSN/zero`` will do.
+    ///     the one before them. Empty in a node that waits to be let in. Records whose entry is not in the log (any more)
+    ///     are left out, so a caller that keeps them elsewhere writes them there before the batch that brings them.
+    ///   - committed: The highest commit index known for certain, not later than in `hardState`'s term; ``LSN/zero`` will do.
     ///   - now: Counts as if a leader was heard of: the node cannot know that none was just before it stopped.
     public init(
         configuration: RaftConfiguration, hardState: HardState, log: LogSummary, memberships: [MembershipRecord],
@@ -55,7 +56,8 @@ public struct Raft: Sendable {
         durable = log.last
         let known = min(max(committed, log.base.lsn), log.last)
         self.committed = known
-        self.memberships = MembershipHistory(memberships.filter { $0.lsn <= log.last })
+        self.memberships = MembershipHistory(
+            memberships.filter { $0.position.lsn < log.base.lsn || log.contains($0.position) })
         self.memberships.commit(through: known)
         follower = FollowerState(matched: known, leaderContact: now)
         electionDeadline = now
@@ -70,6 +72,8 @@ public struct Raft: Sendable {
     public var membership: Membership { memberships.current }
     /// The entry that brought ``membership``.
     public var membershipLSN: LSN { memberships.lsn }
+    /// The last one that is committed, as far as known here, and the uncommitted ones after it.
+    public var membershipRecords: [MembershipRecord] { memberships.records }
     public var ownRole: Role? { membership[node]?.role }
 
     /// What this leader knows of every other member; empty when it does not lead.
@@ -80,6 +84,10 @@ public struct Raft: Sendable {
     /// The LSN of the first entry of the term that this node leads; nil when it does not lead.
     public var termStart: LSN? { leadership?.noOp }
     public var noOpCommitted: Bool { leadership.map { committed >= $0.noOp } ?? false }
+    /// Whether this node leads only to hand over its log: it is a witness, or its database cannot serve. It may hold committed
+    /// entries that no other live voter has, and then only it can be elected. As soon as some voter that can serve has
+    /// the log, leadership goes there. Its database must not become writable.
+    public var isCaretaker: Bool { leadership?.isCaretaker ?? false }
     /// The voter that is being asked to take over.
     public var transferTarget: NodeNumber? { leadership?.transfer?.target }
 
@@ -100,6 +108,7 @@ public struct Raft: Sendable {
         case .message(let peer, let message): receive(message, from: peer, now, &effects)
         case .durable(let position): advanceDurable(to: position, now, &effects)
         case .trimmed(let lsn): trim(through: lsn, &effects)
+        case .provisioned(let base, let record, let term): provision(base, record, asOf: term, now, &effects)
         case .campaign: startElection(.forced, now, &effects)
         case .transferLeadership(let target): startTransfer(to: target, now, &effects)
         case .stepDown(let reason):
@@ -147,13 +156,25 @@ public struct Raft: Sendable {
     }
 
     private mutating func setMayLead(_ allowed: Bool, _ now: Instant, _ effects: inout RaftEffects) {
+        guard mayLead != allowed else { return }
         mayLead = allowed
-        guard !allowed, election != nil else { return }
-        becomeFollower(reason: .mayNotLead, now, &effects)
+        if allowed {
+            if canServe { leadership?.isCaretaker = false }
+            let present = electionDeadline
+            resetElectionDeadline(now)
+            electionDeadline = min(electionDeadline, present)
+        } else if election != nil {
+            becomeFollower(reason: .mayNotLead, now, &effects)
+        }
     }
 
+    /// Whether this node could do a leader's whole work.
+    var canServe: Bool { mayLead && roleForElection?.mayLead == true }
+
+    /// Who cannot serve leaves those who can a whole timeout more.
     mutating func resetElectionDeadline(_ now: Instant) {
-        let spread = random.below(timing.electionMax - timing.electionMin)
-        electionDeadline = now.advanced(byNanoseconds: timing.electionMin + spread)
+        let patience = canServe ? timing.electionMin : timing.electionMin + timing.electionMax
+        electionDeadline = now.advanced(
+            byNanoseconds: patience + random.below(timing.electionMax - timing.electionMin))
     }
 }

@@ -7,6 +7,9 @@ public struct RaftEffects: Sendable, Hashable {
     /// vote that is forgotten in a crash elects two leaders (Raft, section 5.2).
     public var hardState: HardState?
 
+    /// 2. Remove the whole log; it begins after this entry now. Durable like a truncation.
+    public var restartLogAfter: LogPosition?
+
     /// 2. Remove everything after this LSN from the local log, before `store`. Never below the committed LSN.
     public var truncateAfter: LSN?
 
@@ -34,7 +37,8 @@ public struct RaftEffects: Sendable, Hashable {
     public init() {}
 
     public var isEmpty: Bool {
-        hardState == nil && truncateAfter == nil && store.isEmpty && append == nil && messages.isEmpty && pump.isEmpty
+        hardState == nil && restartLogAfter == nil && truncateAfter == nil && store.isEmpty && append == nil
+            && messages.isEmpty && pump.isEmpty
             && committed == nil && notices.isEmpty
     }
 

@@ -10,14 +10,20 @@ public enum RaftEvent: Sendable, Hashable {
     case durable(LogPosition)
     /// The log's front was removed: it begins after this LSN now, which must be committed.
     case trimmed(through: LSN)
+    /// The local database has been replaced by a copy that holds everything up to this committed entry, and this
+    /// was the last membership at or before it (Raft, section 7: InstallSnapshot). `asOf` is the term that the source of the
+    /// copy was in when it knew that entry to be committed. What the log holds beyond a matching entry stays; a log without
+    /// it begins anew.
+    case provisioned(through: LogPosition, MembershipRecord, asOf: Term)
     /// An operator, or the bootstrap, wants this node to lead: it asks for votes now, even if a leader is alive.
     case campaign
     /// Hands leadership to that voter, or to the most caught-up one.
     case transferLeadership(to: NodeNumber?)
     /// Gives leadership up, whoever takes it.
     case stepDown(reason: String)
-    /// Whether the local database could serve. While not, this node never campaigns and ignores ``TimeoutNow``; it does
-    /// not make a leader step down. True at the start.
+    /// Whether the local database could serve. While not, this node ignores ``TimeoutNow`` and ``campaign``, and after a
+    /// timeout it leaves the election to others for longer; if nobody is elected it leads as a caretaker
+    /// (``Raft/isCaretaker``). A leader is not made to step down. True at the start.
     case mayLead(Bool)
     /// Last resort when the majority is gone for good: this node, alone, becomes the cluster, with this membership whose
     /// only voter it must be. What the lost majority had committed beyond this log is lost.

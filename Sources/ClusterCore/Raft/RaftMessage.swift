@@ -91,10 +91,14 @@ public struct AppendReply: Sendable, Hashable {
     public enum Verdict: Sendable, Hashable {
         /// The logs are equal up to `received`, of which everything up to `durable` is on the follower's disk.
         case accepted(durable: LSN, received: LSN)
-        /// The logs differ at `prev`, or the follower's ends before it. They cannot agree beyond `hint`: the follower's
-        /// last entry at or before `prev` whose term is not above that of `prev`.
-        case rejected(prev: LSN, hint: LogPosition)
+        /// The logs differ at `prev`, or the follower's ends before it. `runs` tell its terms from its commit index to
+        /// `last`, which is not beyond `prev`; if there are more than ``runsMax``, the latest. So one answer is enough to
+        /// find where the logs part, and it is always at the edge of a batch.
+        case rejected(prev: LSN, runs: [TermRun], last: LSN)
     }
+
+    /// The most runs that a rejection carries.
+    public static let runsMax = 64
 
     /// The follower's.
     public var term: Term
@@ -129,12 +133,15 @@ public struct HeartbeatReply: Sendable, Hashable {
     /// As in ``AppendReply/Verdict/accepted(durable:received:)``: heals answers that were lost.
     public var durable: LSN
     public var received: LSN
+    /// Whether the follower's database could serve, were it to take over.
+    public var mayLead: Bool
 
-    public init(term: Term, sentAt: Instant, durable: LSN, received: LSN) {
+    public init(term: Term, sentAt: Instant, durable: LSN, received: LSN, mayLead: Bool) {
         self.term = term
         self.sentAt = sentAt
         self.durable = durable
         self.received = received
+        self.mayLead = mayLead
     }
 }
 

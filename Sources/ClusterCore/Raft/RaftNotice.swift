@@ -17,6 +17,8 @@ public enum RoleChangeReason: Sendable, Hashable {
     case transferred
     /// A majority said that it would vote, or did.
     case majority
+    /// A majority voted for this node although it cannot serve: see ``Raft/isCaretaker``.
+    case caretaker
     /// A candidate found no majority before its timeout.
     case noMajority
     /// That node leads the term.
@@ -33,11 +35,13 @@ public enum RoleChangeReason: Sendable, Hashable {
     case mayNotLead
     /// By ``RaftEvent/forceMembership(_:bytes:)``.
     case forcedMembership
+    /// By ``RaftEvent/provisioned(through:_:asOf:)``.
+    case provisioned
 }
 
 /// Why no election was started when it was due or asked for.
 public enum ElectionObstacle: Sendable, Hashable {
-    /// No member, or one without the right to lead.
+    /// No member, or one that does not vote; a witness, if it was asked to.
     case notEligible(Role?)
     /// ``RaftEvent/mayLead(_:)`` said no.
     case mayNotLead
@@ -54,6 +58,8 @@ public enum TransferObstacle: Error, Hashable {
     case notEligible(NodeNumber)
     /// Nobody else who may lead was heard from lately.
     case noCandidate
+    /// The target's database could not serve.
+    case mayNotLead(NodeNumber)
     case alreadyTransferring(to: NodeNumber)
     /// The target did not take over within an election timeout.
     case timedOut

@@ -28,7 +28,7 @@ struct SQLParameters: ~Copyable {
         switch value {
         case .null: 0
         case .int64, .uint64, .double: 8
-        case .string(let text): (text.utf8.count + 7) & ~7
+        case .string(let text), .decimal(let text): (text.utf8.count + 7) & ~7
         case .bytes(let bytes): (bytes.count + 7) & ~7
         }
     }
@@ -52,6 +52,10 @@ struct SQLParameters: ~Copyable {
         case .string(let text):
             slot.copyBytes(from: text.utf8)
             bind.buffer_type = MYSQL_TYPE_STRING
+            bind.buffer_length = UInt(text.utf8.count)
+        case .decimal(let text):
+            slot.copyBytes(from: text.utf8)
+            bind.buffer_type = MYSQL_TYPE_NEWDECIMAL
             bind.buffer_length = UInt(text.utf8.count)
         case .bytes(let bytes):
             slot.copyBytes(from: bytes)

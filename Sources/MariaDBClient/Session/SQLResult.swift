@@ -8,16 +8,19 @@ public struct SQLResult: Sendable, Hashable {
     /// The first AUTO_INCREMENT value that the statement made; 0 when it made none.
     public var lastInsertID: UInt64
     public var warnings: Int
+    /// System variables that the server says changed, of those that the session tracks (`session_track_system_variables`).
+    public var trackedVariables: [String: String]
 
     public init(
         columns: [String] = [], rows: [[String?]] = [], affectedRows: UInt64 = 0, lastInsertID: UInt64 = 0,
-        warnings: Int = 0
+        warnings: Int = 0, trackedVariables: [String: String] = [:]
     ) {
         self.columns = columns
         self.rows = rows
         self.affectedRows = affectedRows
         self.lastInsertID = lastInsertID
         self.warnings = warnings
+        self.trackedVariables = trackedVariables
     }
 
     /// The first value of the first row; nil when there is none or it is NULL.

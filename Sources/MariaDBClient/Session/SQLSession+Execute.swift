@@ -48,6 +48,7 @@ extension SQLSession {
         }
         result.lastInsertID = mysql_stmt_insert_id(statement)
         result.warnings = Int(mysql_stmt_warning_count(statement))
+        result.trackedVariables = trackedVariables(of: statement.pointee.mysql)
         while mysql_stmt_next_result(statement) == 0 { mysql_stmt_free_result(statement) }
         return result
     }

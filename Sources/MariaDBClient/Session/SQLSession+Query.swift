@@ -15,10 +15,11 @@ extension SQLSession {
             try self.forEachRow(of: set) { row throws(SQLError) in
                 result.rows.append((0..<count).map { row[$0] })
             }
-        } counters: { affectedRows, lastInsertID, warnings in
-            result.affectedRows = affectedRows
-            result.lastInsertID = lastInsertID
-            result.warnings = warnings
+        } counters: { handle, hasRows in
+            result.affectedRows = hasRows ? 0 : mysql_affected_rows(handle)
+            result.lastInsertID = mysql_insert_id(handle)
+            result.warnings = Int(mysql_warning_count(handle))
+            result.trackedVariables.merge(self.trackedVariables(of: handle)) { _, last in last }
         }
         return result
     }
@@ -37,7 +38,7 @@ extension SQLSession {
             isFirst = false
             columns = SQLSession.columnNames(of: set)
             try self.forEachRow(of: set, body)
-        } counters: { _, _, _ in
+        } counters: { _, _ in
         }
         return columns
     }
@@ -45,7 +46,7 @@ extension SQLSession {
     /// Sends `sql` and goes through its answers. `result` gets each result set, or nil for an answer without one.
     private func run(
         _ sql: String, result body: (UnsafeMutablePointer<MYSQL_RES>?) throws(SQLError) -> Void,
-        counters: (_ affectedRows: UInt64, _ lastInsertID: UInt64, _ warnings: Int) -> Void
+        counters: (_ handle: UnsafeMutablePointer<MYSQL>, _ hasRows: Bool) -> Void
     ) throws(SQLError) {
         let handle = try openHandle()
         let began = ContinuousClock.now
@@ -65,9 +66,7 @@ extension SQLSession {
             }
             // Freeing reads what the body left of the result, so that the session stays usable.
             if let set { mysql_free_result(set) }
-            counters(
-                set == nil ? mysql_affected_rows(handle) : 0, mysql_insert_id(handle),
-                Int(mysql_warning_count(handle)))
+            counters(handle, set != nil)
             let next = mysql_next_result(handle)
             if next > 0 { throw firstError ?? failure(of: handle, since: began) }
             if next < 0 { break }

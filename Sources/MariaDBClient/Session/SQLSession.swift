@@ -82,6 +82,27 @@ public final class SQLSession: @unchecked Sendable {
         socket.close()
     }
 
+    /// What the last answer says of tracked system variables; they come in pairs of a name and a value.
+    func trackedVariables(of handle: UnsafeMutablePointer<MYSQL>) -> [String: String] {
+        guard handle.pointee.server_status & UInt32(SERVER_SESSION_STATE_CHANGED) != 0 else { return [:] }
+        var variables: [String: String] = [:]
+        var name: String?
+        var text: UnsafePointer<CChar>?
+        var length = 0
+        var missing = mysql_session_track_get_first(handle, SESSION_TRACK_SYSTEM_VARIABLES, &text, &length)
+        while missing == 0, let start = text {
+            let word = String(decoding: UnsafeRawBufferPointer(start: start, count: length), as: UTF8.self)
+            if let known = name {
+                variables[known] = word
+                name = nil
+            } else {
+                name = word
+            }
+            missing = mysql_session_track_get_next(handle, SESSION_TRACK_SYSTEM_VARIABLES, &text, &length)
+        }
+        return variables
+    }
+
     func openHandle() throws(SQLError) -> UnsafeMutablePointer<MYSQL> {
         guard let handle else { throw SQLError(kind: .client, message: "the SQL session is closed") }
         return handle

@@ -4,6 +4,8 @@ public enum SQLValue: Sendable, Hashable {
     case int64(Int64)
     case uint64(UInt64)
     case double(Double)
+    /// An exact number as text, `-12345678901234567890.5`; DECIMAL to the server.
+    case decimal(String)
     /// Sent in the session's character set, utf8mb4.
     case string(String)
     /// Sent as binary, without a character set.

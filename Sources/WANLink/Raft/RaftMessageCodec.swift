@@ -67,9 +67,11 @@ public enum RaftMessageCodec {
             switch reply.verdict {
             case .accepted(let durable, let received):
                 buffer.writeMultipleIntegers(UInt8(0), durable.rawValue, received.rawValue)
-            case .rejected(let prev, let hint):
-                buffer.writeMultipleIntegers(UInt8(1), prev.rawValue)
-                buffer.write(hint)
+            case .rejected(let prev, let runs, let last):
+                buffer.writeMultipleIntegers(UInt8(1), prev.rawValue, last.rawValue, UInt16(clamping: runs.count))
+                for run in runs.prefix(Int(UInt16.max)) {
+                    buffer.writeMultipleIntegers(run.first.rawValue, run.term.rawValue)
+                }
             }
         case .heartbeat(let beat):
             buffer.writeKind(.heartbeat)
@@ -77,7 +79,8 @@ public enum RaftMessageCodec {
         case .heartbeatReply(let reply):
             buffer.writeKind(.heartbeatReply)
             buffer.writeMultipleIntegers(
-                reply.term.rawValue, reply.sentAt.nanoseconds, reply.durable.rawValue, reply.received.rawValue)
+                reply.term.rawValue, reply.sentAt.nanoseconds, reply.durable.rawValue, reply.received.rawValue,
+                UInt8(reply.mayLead ? 1 : 0))
         case .timeoutNow(let request):
             buffer.writeKind(.timeoutNow)
             buffer.writeInteger(request.term.rawValue)
@@ -137,7 +140,8 @@ public enum RaftMessageCodec {
         case .append:
             message = .append(
                 AppendEntries(
-                    term: try buffer.term(), prev: try buffer.position(), batches: [], commit: try buffer.lsn("commit")))
+                    term: try buffer.term(), prev: try buffer.position(), batches: [], commit: try buffer.lsn("commit"))
+            )
             batches = try buffer.batches()
         case .appendReply: message = .appendReply(AppendReply(term: try buffer.term(), verdict: try buffer.verdict()))
         case .heartbeat:
@@ -147,7 +151,7 @@ public enum RaftMessageCodec {
             message = .heartbeatReply(
                 HeartbeatReply(
                     term: try buffer.term(), sentAt: try buffer.instant(), durable: try buffer.lsn("durable"),
-                    received: try buffer.lsn("received")))
+                    received: try buffer.lsn("received"), mayLead: try buffer.flag("mayLead")))
         case .timeoutNow: message = .timeoutNow(TimeoutNow(term: try buffer.term()))
         }
         guard buffer.readableBytes == 0 else { throw .trailingBytes(buffer.readableBytes) }
@@ -192,7 +196,12 @@ extension ByteBuffer {
         let value = try byte("verdict")
         switch value {
         case 0: return .accepted(durable: try lsn("durable"), received: try lsn("received"))
-        case 1: return .rejected(prev: try lsn("prev"), hint: try position())
+        case 1:
+            let (prev, last) = (try lsn("prev"), try lsn("last"))
+            guard let count = readInteger(as: UInt16.self) else { throw .truncated(reading: "runs") }
+            var runs: [TermRun] = []
+            for _ in 0..<count { runs.append(TermRun(first: try lsn("run"), term: try term())) }
+            return .rejected(prev: prev, runs: runs, last: last)
         default: throw .unknownValue(field: "verdict", value)
         }
     }

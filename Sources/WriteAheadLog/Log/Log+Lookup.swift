@@ -18,9 +18,12 @@ extension Log {
                 }
                 return (state.view(of: index - 1), state.base, purged, state.last.next)
             }
-            let lsn = try scan.firstUncovered(by: position, in: view) ?? end
-            guard lsn > base else { throw .positionPurged(position: position, purged: purged.state) }
-            return lsn
+            guard let found = try scan.firstUncovered(by: position, in: view, base: base) else { return end }
+            guard found.lsn > base else {
+                // A crash while purging left the end of a fragmented transaction without its beginning.
+                throw .positionPurged(position: position, purged: GTIDState(purged.marks + [found.gtid]))
+            }
+            return found.lsn
         }
     }
 
@@ -71,17 +74,31 @@ extension LogState {
 }
 
 extension LogScan {
-    fileprivate func firstUncovered(by position: GTIDPosition, in view: View) throws(WALError) -> LSN? {
+    /// The first transaction not covered, and where it begins; at or before `base` when its beginning is gone.
+    fileprivate func firstUncovered(
+        by position: GTIDPosition, in view: View, base: LSN
+    ) throws(WALError) -> (gtid: GTID, lsn: LSN)? {
         let index = view.segment.index
         let point = index.lastPoint { index.history(at: $0).frontier.isCovered(by: position) }
         let start = point.map { view.segment.start(at: $0) } ?? view.segment.beginning
-        if let open = start.history.open, !position.covers(open.gtid) { return open.first }
-        return try walk(view, from: start) { header, _ in
+        var underWay = start.history.open.flatMap { position.covers($0.gtid) ? nil : $0 }
+        if let run = underWay, run.first > base { return (run.gtid, run.first) }
+        let found: (gtid: GTID, lsn: LSN)? = try walk(view, from: start) { header, history in
             switch header.kind {
-            case .noOp, .membership, .fragmentMiddle, .fragmentLast: nil
-            case .transactions, .fragmentFirst: header.firstLSN(notCoveredBy: position)
+            case .noOp, .membership: break
+            case .transactions, .fragmentFirst:
+                if let lsn = header.firstLSN(notCoveredBy: position), let gtid = header.gtid(at: lsn) {
+                    return (gtid, lsn)
+                }
+            case .fragmentMiddle, .fragmentLast:
+                if let run = underWay, history.continues(header) { return (run.gtid, run.first) }
             }
+            var next = history
+            next.apply(header)
+            if next.open != underWay { underWay = nil }
+            return nil
         }
+        return found ?? underWay.map { ($0.gtid, $0.first) }
     }
 
     fileprivate func completion(of gtid: GTID, in view: View) throws(WALError) -> LSN? {

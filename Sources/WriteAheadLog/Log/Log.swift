@@ -97,8 +97,17 @@ public final class Log: Sendable {
         monitor.wakeAll()
     }
 
-    /// Cuts everything after `after`, which is the end of a batch or the entry before the first one. What was appended before is
-    /// written first. Durable on return; ``generation`` has grown.
+    /// Queues consecutive batches, which go to disk together as far as `groupBytesMax` allows. All of them or, with an error, those
+    /// before the one that it speaks of.
+    public func append(contentsOf batches: [Batch]) throws(WALError) {
+        defer { monitor.wakeAll() }
+        try monitor.withLock { state throws(WALError) in
+            for batch in batches { try state.append(batch, options: store.options) }
+        }
+    }
+
+    /// Cuts everything after `after`, which is the end of a batch or the entry before the first one. Comes after all earlier appends.
+    /// Durable on return; ``generation`` has grown.
     public func truncate(after: LSN) throws(WALError) { try perform(.truncate(after: after)) }
 
     /// Removes every entry and begins anew after `base`, for a node that was given a copy of the data as of there. Durable on return;

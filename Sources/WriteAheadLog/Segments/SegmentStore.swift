@@ -23,12 +23,14 @@ struct SegmentStore: Sendable {
     /// Creates a segment under another name, and renames it when its header is durable: a segment file always has one.
     func create(_ header: SegmentHeader) throws(DiskError) -> (file: any DiskFile, segment: Segment) {
         let path = path(header.first)
-        let file = try disk.open(path + Self.unfinished, creating: true)
-        try file.write([header.encoded()], at: 0)
-        try reserve(file)
-        if options.fsync { try file.syncAll() }
+        let unfinished = try disk.open(path + Self.unfinished, creating: true)
+        try unfinished.write([header.encoded()], at: 0)
+        try reserve(unfinished)
+        if options.fsync { try unfinished.syncAll() }
         try disk.rename(path + Self.unfinished, to: path)
         if options.fsync { try disk.syncDirectory(directory) }
+        // Once more, so that errors speak of it by its name.
+        let file = try disk.open(path, creating: false)
         return (file, Segment(header: header, fileBytes: try file.size()))
     }
 
@@ -57,10 +59,11 @@ struct SegmentStore: Sendable {
         if options.fsync { try file.syncAll() }
     }
 
-    /// Removes segments, in this order, durably.
+    /// Removes segments, each durably before the next: a crash leaves no gap whatever order the file system chooses.
     func remove(_ firsts: [LSN]) throws(DiskError) {
-        guard !firsts.isEmpty else { return }
-        for first in firsts { try disk.remove(path(first)) }
-        if options.fsync { try disk.syncDirectory(directory) }
+        for first in firsts {
+            try disk.remove(path(first))
+            if options.fsync { try disk.syncDirectory(directory) }
+        }
     }
 }

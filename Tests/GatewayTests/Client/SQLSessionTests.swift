@@ -47,6 +47,44 @@ import Testing
         }
     }
 
+    @Test("Decimals are exact")
+    func decimals() async throws {
+        try await withSession(SharedServer.schema("client_decimals")) { session throws(SQLError) in
+            try session.query("CREATE TABLE t (d DECIMAL(40, 10) PRIMARY KEY)")
+            let numbers = [
+                "123456789012345678901234567890.0123456789", "-0.5000000000", "18446744073709551616.0000000000",
+            ]
+            for number in numbers { try session.execute("INSERT INTO t VALUES (?)", [.decimal(number)]) }
+            for number in numbers {
+                #expect(try session.execute("SELECT d FROM t WHERE d = ?", [.decimal(number)]).rows == [[number]])
+            }
+        }
+    }
+
+    @Test("A session that tracks last_gtid gets the GTID with each answer that wrote, and only then")
+    func trackedGTID() async throws {
+        var configuration = try await SharedServer.schema("client_gtid")
+        configuration.initStatements = ["SET SESSION session_track_system_variables = 'last_gtid'"]
+        try await withSession(configuration) { session throws(SQLError) in
+            let made = try session.query("CREATE TABLE t (id INT PRIMARY KEY, v INT) ENGINE=InnoDB")
+            #expect(made.trackedVariables["last_gtid"]?.isEmpty == false)
+            for id in 1...3 {
+                let result = try session.execute("INSERT INTO t VALUES (?, 0)", [.int64(Int64(id))])
+                #expect(result.trackedVariables["last_gtid"] == (try session.query("SELECT @@last_gtid").scalar))
+            }
+            #expect(try session.execute("UPDATE t SET v = 0 WHERE id = 1", []).trackedVariables == [:])
+            #expect(try session.execute("DELETE FROM t WHERE id = 9", []).trackedVariables == [:])
+            #expect(try session.query("SELECT 1").trackedVariables == [:])
+            do throws(SQLError) {
+                try session.query("INSERT INTO t VALUES (1, 1)")
+                Issue.record("a duplicate key was taken")
+            } catch {
+                #expect(error.errno == 1062)
+            }
+            #expect(try session.query("DELETE FROM t WHERE id = 1").trackedVariables["last_gtid"] != nil)
+        }
+    }
+
     @Test("Errors carry the number, the SQLSTATE and the message, and the session stays usable")
     func errors() async throws {
         try await withSession(SharedServer.schema("client_errors")) { session throws(SQLError) in

@@ -15,14 +15,14 @@ final class Notices: Sendable {
         arrived.signal()
     }
 
-    /// Waits until a notice says that `lsn` is durable; the error of one that fails.
-    func wait(for lsn: LSN) throws(WALError) {
+    /// Waits until a notice of this generation says that `lsn` is durable; the error of one that fails.
+    func wait(for lsn: LSN, generation: UInt64 = 0) throws(WALError) {
         var seen = 0
         while true {
             let list = self.list
             while seen < list.count {
                 let reached = try list[seen].result.get()
-                if reached >= lsn { return }
+                if reached >= lsn, list[seen].generation == generation { return }
                 seen += 1
             }
             arrived.wait()

@@ -9,16 +9,12 @@ enum Sample {
         GTID(domain: domain, server: server, sequence: sequence)
     }
 
+    /// Half noise, half repetition, so that LZ4 has something to do.
     static func body(_ size: Int, salt: UInt64 = 0) -> ByteBuffer {
         var buffer = ByteBuffer()
-        var value = salt &* 0x9E37_79B9_7F4A_7C15 &+ 1
-        for index in 0..<size {
-            value = value &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
-            // Half noise, half repetition, so that LZ4 has something to do.
-            buffer.writeInteger(
-                index % 2 == 0 ? UInt8(truncatingIfNeeded: value >> 56) : UInt8(truncatingIfNeeded: index / 64))
-        }
-        return buffer
+        var random = SeededGenerator(seed: salt)
+        while buffer.readableBytes < size { buffer.writeInteger(random.next() & 0xFFFF_FFFF) }
+        return buffer.getSlice(at: 0, length: size) ?? ByteBuffer()
     }
 
     static func transaction(_ sequence: UInt64, server: UInt32 = 1, domain: UInt32 = 0, size: Int = 100) -> Entry {

@@ -1,0 +1,49 @@
+import ClusterCore
+import Foundation
+import Gateway
+import MariaDBClient
+
+/// What the HTTP API asks of the node.
+final class NodeInformation: ClusterInformation {
+    let node: Node
+    /// Sessions of the application's account at the local database.
+    private let pool: SQLPool
+    private let secret: String
+
+    init(node: Node, pool: SQLPool, secret: String) {
+        self.node = node
+        self.pool = pool
+        self.secret = secret
+    }
+
+    func status() async -> NodeStatus { await node.status }
+    func cluster() async -> ClusterStatus { await node.clusterStatus }
+    func health() async -> Health { await node.health }
+    func events(limit: Int) async -> [EventRecord] { await node.recentEvents(limit) }
+
+    func writeRoute() async -> WriteRoute {
+        switch await node.writeTarget {
+        case .here: .local(pool)
+        case .leader(let api): .forward(ForwardTarget(baseURL: "http://\(api)", secret: secret))
+        case .nobody(let reason): .unavailable(reason: reason, retryAfterSeconds: 1)
+        }
+    }
+
+    func waitForWrite(gtid: GTID?) async -> LSN? {
+        guard let gtid else { return nil }
+        return await node.lsn(of: gtid)
+    }
+
+    func nextID() async throws -> UInt64 {
+        while true {
+            switch await node.nextSnowflake() {
+            case .id(let id): return id
+            case .waitUntil(let ms):
+                let now = UInt64(Date().timeIntervalSince1970 * 1_000)
+                try await Task.sleep(for: .milliseconds(Int64(ms > now ? min(ms - now, 1_000) : 1)))
+            case .clockOutOfRange:
+                throw AgentError("this machine's clock is wrong (before 2024 or after 2093); set it to make new ids")
+            }
+        }
+    }
+}

@@ -1,0 +1,47 @@
+import ClusterCore
+import Logging
+import NIOCore
+
+/// What a node tells the others about itself twice a second, for `/cluster` and for the choice of an heir.
+struct PeerReport: Codable, Sendable {
+    var applied: LSN
+    var last: LSN
+    /// As in `/status`: the tenure's word for the database.
+    var database: String
+    /// Whether the database could become the primary.
+    var mayLead: Bool
+}
+
+/// A report and when it came.
+struct ReceivedReport: Sendable {
+    var content: PeerReport
+    var at: ClusterCore.Instant
+}
+
+extension Node {
+    var ownReport: PeerReport {
+        PeerReport(
+            applied: appliedLSN, last: consensus.raft.last, database: driver?.tenure.state.name ?? "none",
+            mayLead: consensus.raft.mayLead)
+    }
+
+    /// Everything of the log through here is in the local database; a witness has none and counts what is committed.
+    var appliedLSN: LSN {
+        guard let driver else { return consensus.raft.committed }
+        if case .primary = driver.tenure.state { return consensus.raft.committed }
+        return driver.monitor?.applied ?? .zero
+    }
+
+    func received(_ report: ByteBuffer, from peer: NodeNumber) {
+        do {
+            reports[peer] = ReceivedReport(content: try report.decodeJSON(PeerReport.self), at: Consensus.now)
+        } catch { logger.debug("a report can't be read", metadata: ["peer": "\(peer)", "error": "\(error)"]) }
+    }
+
+    /// The voter to hand leadership to: the most caught-up one whose database could serve. Nil leaves it to Raft.
+    var heir: NodeNumber? {
+        consensus.raft.peers
+            .filter { $0.votes && $0.state == .replicate && reports[$0.peer]?.content.database == "replica" }
+            .max { $0.match < $1.match }?.peer
+    }
+}

@@ -1,0 +1,47 @@
+import ClusterCore
+import MariaDBClient
+
+/// What the HTTP API asks the agent. All of it must answer at once from what the agent knows, but for
+/// ``waitForWrite(gtid:)``.
+public protocol ClusterInformation: Sendable {
+    func status() async -> NodeStatus
+    func cluster() async -> ClusterStatus
+    func health() async -> Health
+    /// The newest first, `limit` at the most.
+    func events(limit: Int) async -> [EventRecord]
+    /// Empty when this node bridges no Galera cluster.
+    func galeraEndpoints() async -> [EndpointHealth]
+
+    func writeRoute() async -> WriteRoute
+    /// The LSN of a transaction that this node, the leader, has just committed. Nil when it is not known (the transaction
+    /// changed nothing, or its LSN is not at hand); the write succeeded all the same.
+    func waitForWrite(gtid: GTID?) async -> LSN?
+    /// A Snowflake identifier of this node, below 2^63.
+    func nextID() async throws -> UInt64
+}
+
+extension ClusterInformation {
+    public func galeraEndpoints() async -> [EndpointHealth] { [] }
+}
+
+/// Where a write goes now.
+public enum WriteRoute: Sendable {
+    /// This node leads and its database takes writes. The pool's account must not bypass `read_only` (SUPER, READ ONLY
+    /// ADMIN): a write that meets a demotion must fail, not slip through.
+    case local(SQLPool)
+    case forward(ForwardTarget)
+    case unavailable(reason: String, retryAfterSeconds: Int)
+}
+
+/// The leader's API.
+public struct ForwardTarget: Sendable, Hashable {
+    /// `http://host:port`, without a slash at the end.
+    public var baseURL: String
+    /// What the members share, by which the leader knows a member's request.
+    public var secret: String
+
+    public init(baseURL: String, secret: String) {
+        self.baseURL = baseURL
+        self.secret = secret
+    }
+}
