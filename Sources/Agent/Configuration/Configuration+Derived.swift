@@ -96,8 +96,3 @@ extension Configuration {
         return warnings
     }
 }
-
-extension Configuration.Relay {
-    var bindHost: String { PeerAddress(bindAddress)?.host ?? "127.0.0.1" }
-    var bindPort: Int { PeerAddress(bindAddress)?.port ?? 0 }
-}

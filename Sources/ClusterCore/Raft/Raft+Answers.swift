@@ -81,14 +81,20 @@ extension Raft {
         switch progress.state {
         case .needsProvision: return
         case .probe: guard prev == progress.next.previous else { return }
-        case .replicate: guard prev > progress.match, prev < progress.next else { return }
+        case .replicate: guard prev >= progress.match, prev < progress.next else { return }
         }
         guard let first = runs.first, runs.count <= AppendReply.runsMax, last >= first.first, last <= prev else {
             return effects.note(.malformed(from: progress.peer, "it rejects \(prev) without saying what it has"))
         }
+        if prev == progress.match, prev == progress.next.previous, prev > .zero {
+            // Trust it less: its share in the commit index may only shrink by that.
+            leadership?.peers[index].match = .zero
+            effects.note(.confirmedEntriesMissing(progress.peer, confirmed: prev, found: last))
+        }
+        let floor = leadership?.peers[index].match ?? .zero
         let agreed = log.lastCommon(with: runs, through: last) ?? log.edge(before: first.first)
-        guard let agreed = agreed.map({ max($0, progress.match) }), agreed >= log.base.lsn else {
-            return leaveBehind(index, common: max(progress.match, first.first), &effects)
+        guard let agreed = agreed.map({ max($0, floor) }), agreed >= log.base.lsn else {
+            return leaveBehind(index, common: max(floor, first.first), &effects)
         }
         leadership?.peers[index].probe(from: agreed.next)
         effects.pump.append(progress.peer)

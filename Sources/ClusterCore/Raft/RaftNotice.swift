@@ -94,6 +94,10 @@ public enum RaftNotice: Sendable, Hashable {
     /// The peer's log can be continued again.
     case provisioned(NodeNumber, from: LSN)
 
+    /// The peer denies to have what it confirmed. Unless that is an answer from before it confirmed, its disk lost what it had
+    /// promised to keep: the guarantee is one copy short. It is fed again.
+    case confirmedEntriesMissing(NodeNumber, confirmed: LSN, found: LSN)
+
     /// The leader's log contradicts what is committed here, at that LSN. Happens only after
     /// ``RaftEvent/forceMembership(_:bytes:)`` elsewhere, or when a disk lost what it had confirmed. This node takes
     /// no more entries and does not campaign; it has to be provisioned anew.

@@ -20,6 +20,19 @@ final class Relay: BinlogSourceDelegate, BinlogServerDelegate, @unchecked Sendab
     private(set) var capturedBytes = 0
     /// Keep no more than the running transaction, for loads that do not fit into memory.
     var forgets = false
+    var acknowledges = true
+    private(set) var sessionsAreSemiSync: [Bool] = []
+
+    /// The lengths of all events in the log. Pieces of large transactions are joined for it.
+    var eventSizes: Set<Int> {
+        var all = log.reduce(into: ByteBuffer()) { $0.writeImmutableBuffer($1.events) }
+        var sizes = Set<Int>()
+        while let header = BinlogEventHeader(all, at: all.readerIndex) {
+            sizes.insert(Int(header.length))
+            all.moveReaderIndex(forwardBy: Int(header.length))
+        }
+        return sizes
+    }
 
     private init(loop: any EventLoop) { self.loop = loop }
 
@@ -75,7 +88,7 @@ final class Relay: BinlogSourceDelegate, BinlogServerDelegate, @unchecked Sendab
         capturedBytes += transactions.reduce(0) { $0 + $1.events.readableBytes }
         for key in cursors.keys { pump(key) }
         if forgets, cursors.values.contains(where: { log.count - $0.next > 8 }) { source.setReading(false) }
-        guard let last = transactions.last(where: \.ackWanted) else { return }
+        guard acknowledges, let last = transactions.last(where: \.ackWanted) else { return }
         source.acknowledge(file: last.file, offset: last.endOffset)
     }
     func binlogSourceAlive(_ source: BinlogSource) {}
@@ -87,6 +100,7 @@ final class Relay: BinlogSourceDelegate, BinlogServerDelegate, @unchecked Sendab
         _ server: BinlogServer, opened session: BinlogReplicaSession, at position: GTIDPosition, replicaServerID: UInt32
     ) {
         opened += 1
+        sessionsAreSemiSync.append(session.isSemiSync)
         let next = log.firstIndex { !position.covers($0.gtid) } ?? log.count
         cursors[ObjectIdentifier(session)] = (session, next, false)
         pump(ObjectIdentifier(session))

@@ -28,6 +28,8 @@ struct Scenario {
     var changesMembership = false
     var transfers = true
     var trims = false
+    /// With every fault two nodes campaign at once.
+    var hasRivals = false
     /// Appends that a link takes before it makes its node wait.
     var window = 8
     var batchesPerAppend = 4
@@ -53,8 +55,9 @@ struct Scenario {
     /// Two candidates in one term, and a voter that crashes in between, are rare otherwise.
     private mutating func provokeElections() {
         crashesPer100kEffects = 2_000
-        faultInterval = 100 * millisecond
-        network.delaySpread = 60 * millisecond
+        faultInterval = 40 * millisecond
+        hasRivals = true
+        network.delaySpread = 20 * millisecond
         network.reorders = true
     }
 

@@ -22,7 +22,7 @@ extension Simulation {
         case .diverged(let lsn, let leader):
             throw Violation("node \(node.number) diverged from leader \(leader) at \(lsn)")
         case .roleChanged, .leaderChanged, .electionStarted, .electionNotStarted, .electionStalled, .termEstablished,
-            .membershipChanged, .transferStarted, .transferAborted, .provisioned:
+            .membershipChanged, .transferStarted, .transferAborted, .provisioned, .confirmedEntriesMissing:
             break
         }
     }

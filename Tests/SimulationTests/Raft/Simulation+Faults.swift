@@ -5,6 +5,9 @@ extension Simulation {
     func fault() throws {
         if isHealing { return }
         queue.add(.fault, at: time + 1 + chance.below(2 * scenario.faultInterval))
+        if scenario.hasRivals {
+            for _ in 0..<2 { try handle(.campaign, at: Int(chance.below(UInt64(nodes.count)))) }
+        }
         switch chance.below(10) {
         case 0, 1: if let node = nodes.randomElement(using: &chance), node.raft != nil { crash(node.index) }
         case 2: crashMajority()
