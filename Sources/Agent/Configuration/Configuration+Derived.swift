@@ -50,6 +50,7 @@ extension Configuration {
         var options = WriteAheadLog.Log.Options()
         options.segmentBytesMax = wal.segmentSizeMB << 20
         options.fsync = wal.fsync
+        options.queueBytesMax = 64 << 20
         return options
     }
 

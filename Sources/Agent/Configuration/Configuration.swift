@@ -1,8 +1,8 @@
 import ClusterCore
 import WANLink
 
-/// The agent's configuration, with the defaults of all keys. Names, docs and ranges are in ``Setting/all``; how it is read from
-/// a file and the environment in ``ConfigurationReader``.
+/// The agent's configuration, with the defaults of all keys. Names, docs and ranges are in ``Setting/all``; how it is
+/// read from a file and the environment in ``ConfigurationReader``.
 struct Configuration: Sendable, Equatable {
     var node = Node()
     var database = Database()

@@ -28,7 +28,9 @@ struct ConfigurationReader {
         reader.take(environment)
         let rules = ConfigurationRules.settle(&reader.configuration)
         reader.problems += rules.map { reader.problem(in: $0.key, $0.message) }
-        guard reader.problems.isEmpty else { throw ConfigurationError(reader.problems) }
+        guard reader.problems.isEmpty else {
+            throw ConfigurationError(reader.problems.sorted { ($0.line ?? .max) < ($1.line ?? .max) })
+        }
         return reader.configuration
     }
 
@@ -49,7 +51,9 @@ struct ConfigurationReader {
         for section in document.keys.sorted(by: { (lines.line(of: $0) ?? 0) < (lines.line(of: $1) ?? 0) }) {
             guard Setting.sections.contains(section) else {
                 problems.append(
-                    problem(in: section, "the section [\(section)] is unknown" + meant(section, Setting.sections)))
+                    problem(
+                        in: section, "the section [\(section)] is unknown" + meant(section, Setting.sections, "[", "]"))
+                )
                 continue
             }
             guard let table = document[section]?.table else {
@@ -157,8 +161,10 @@ struct ConfigurationReader {
 
     // MARK: Words
 
-    private func meant(_ word: String, _ candidates: some Sequence<String>) -> String {
-        NearestKey.of(word, in: candidates).map { "; did you mean \($0)?" } ?? ""
+    private func meant(
+        _ word: String, _ candidates: some Sequence<String>, _ before: String = "", _ after: String = ""
+    ) -> String {
+        NearestKey.of(word, in: candidates).map { "; did you mean \(before)\($0)\(after)?" } ?? ""
     }
 
     private func shown(_ value: any TOMLValueConvertible, of setting: Setting) -> String {

@@ -1,4 +1,5 @@
-/// Finds the lines of keys in a TOML file, which the parser does not tell: good enough for `key = value` under `[section]`.
+/// Finds the lines of keys in a TOML file, which the parser does not tell: good enough for `key = value` under
+/// `[section]`.
 struct LineFinder {
     private var found: [String: [Int]] = [:]
 

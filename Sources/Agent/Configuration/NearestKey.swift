@@ -1,6 +1,7 @@
 /// Finds what someone may have meant.
 enum NearestKey {
-    /// The candidate with the smallest edit distance, if it is near enough to be a slip: a third of the length, at least 2.
+    /// The candidate with the smallest edit distance, if it is near enough to be a slip: a third of the length, at
+    /// least 2.
     static func of(_ word: String, in candidates: some Sequence<String>) -> String? {
         let nearest = candidates.map { (word: $0, distance: distance(word, $0)) }
             .min { ($0.distance, $0.word) < ($1.distance, $1.word) }
