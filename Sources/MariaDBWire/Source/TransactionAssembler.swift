@@ -134,9 +134,8 @@ final class TransactionAssembler {
     // MARK: Bursts
 
     /// What was completed since the last call. Hands the buffer over and moves the uncut rest to a new one.
-    func take() -> [CapturedTransaction] {
+    func take(now: NIODeadline) -> [CapturedTransaction] {
         guard !cuts.isEmpty else { return [] }
-        let now = NIODeadline.now()
         let shared = bytes
         let captured = cuts.map { cut in
             CapturedTransaction(
