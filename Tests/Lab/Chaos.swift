@@ -88,9 +88,9 @@ struct Chaos: ParsableCommand {
     /// What the clients were told against what every node holds, while they go on writing.
     private func check(_ cluster: LabCluster, _ workload: Workload) throws -> Workload.Verdict {
         for node in cluster.nodes {
-            let status = try node.status()
+            let status = try Lab.eventually("\(node.id) answers") { try node.status() } as LabStatus
             guard status.database.state != "diverged" else { throw LabError("\(node.id) has diverged") }
         }
-        return try workload.check(try cluster.leader())
+        return try workload.check(try cluster.waitUntilWritable())
     }
 }
