@@ -44,7 +44,8 @@ extension MariaDBServer {
         }
     }
 
-    /// Runs a program found in PATH and returns what it printed; throws with its error output when it fails.
+    /// Runs a program found in PATH and returns what it printed; throws with its error output when it fails. Ends it when
+    /// the task is cancelled.
     @discardableResult
     public static func run(_ command: [String], input: String = "") async throws -> String {
         let process = Process()
@@ -67,7 +68,12 @@ extension MariaDBServer {
         }
         try process.run()
         var code: Int32 = 0
-        for await status in exit { code = status }
+        await withTaskCancellationHandler {
+            for await status in exit { code = status }
+        } onCancel: {
+            process.terminate()
+        }
+        try Task.checkCancellation()
         let output = String(decoding: try Data(contentsOf: URL(fileURLWithPath: "\(folder)/out")), as: UTF8.self)
         guard code == 0 else {
             let message = String(decoding: try Data(contentsOf: URL(fileURLWithPath: "\(folder)/err")), as: UTF8.self)

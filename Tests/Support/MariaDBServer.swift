@@ -101,6 +101,21 @@ public final class MariaDBServer: Sendable {
         running.withLock { $0?.isRunning ?? false } ? pidFromFile() : nil
     }
 
+    public enum Signal: Sendable {
+        /// SIGSTOP: the server keeps its connections and says nothing.
+        case stop
+        case resume
+    }
+    public func signal(_ signal: Signal) throws {
+        guard let pid else { throw MariaDBServerError("server \(id) does not run") }
+        _ = Glibc.kill(pid, signal == .stop ? SIGSTOP : SIGCONT)
+    }
+
+    /// The bytes of a binlog file.
+    public func binlog(_ file: String) throws -> Data {
+        try Data(contentsOf: URL(fileURLWithPath: "\(dataDirectory)/\(file)"), options: .alwaysMapped)
+    }
+
     private func end(signal: Int32) async {
         guard let process = running.withLock({ $0.take() }) else { return }
         if signal != SIGKILL, let pid = pidFromFile() {

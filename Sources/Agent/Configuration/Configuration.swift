@@ -1,47 +1,133 @@
 import ClusterCore
-import Foundation
-import TOMLKit
-import WriteAheadLog
+import WANLink
 
-// provisional: replaced by the table-driven one
-struct Configuration: Sendable {
-    struct Node: Sendable { var id = "", bindAddress = "0.0.0.0:7654", dataDirectory = "", role = Role.voter, site = "", advertiseAddress: String? }
-    struct DB: Sendable { var host = "localhost", port = 3306, user = "wolfscale", password = "", database: String?, serverOptions: [String] = [], managed = true }
-    struct Wal: Sendable { var compression = true, segmentSizeMB = 64, fsync = true, maxFragmentKB = 1024 }
-    struct Cluster: Sendable { var name: String?, peers: [String] = [], electionTimeoutMinMs = 1500, electionTimeoutMaxMs = 3000, heartbeatIntervalMs = 500, disableAutoElection = false }
-    struct Link: Sendable { var timeoutMs = 5000 }
-    struct Relay: Sendable { var bindHost = "127.0.0.1", bindPort = 0 }
-    struct API: Sendable { var bindAddress = "0.0.0.0:8080" }
-    var node = Node(), database = DB(), wal = Wal(), cluster = Cluster(), link = Link(), relay = Relay(), api = API()
+/// The agent's configuration, with the defaults of all keys. Names, docs and ranges are in ``Setting/all``; how it is
+/// read from a file and the environment in ``ConfigurationReader``.
+struct Configuration: Sendable, Equatable {
+    var node = Node()
+    var database = Database()
+    var wal = WAL()
+    var cluster = Cluster()
+    var replication = Replication()
+    var tls = TLS()
+    var link = Link()
+    var relay = Relay()
+    var galera = Galera()
+    var api = API()
+    var proxy = Proxy()
+    var log = LogOutput()
 
-    init(path: String) throws {
-        let t = try TOMLTable(string: String(contentsOfFile: path, encoding: .utf8))
-        func s(_ a: String, _ b: String) -> String? { t[a]?.table?[b]?.string }
-        func i(_ a: String, _ b: String) -> Int? { t[a]?.table?[b]?.int }
-        node.id = s("node", "id") ?? ""
-        node.bindAddress = s("node", "bind_address") ?? node.bindAddress
-        node.dataDirectory = s("node", "data_dir") ?? ""
-        database.host = s("database", "host") ?? database.host
-        database.port = i("database", "port") ?? database.port
-        database.user = s("database", "user") ?? database.user
-        database.password = s("database", "password") ?? database.password
-        database.database = s("database", "database")
-        cluster.electionTimeoutMinMs = i("cluster", "election_timeout_min_ms") ?? 1500
-        cluster.electionTimeoutMaxMs = i("cluster", "election_timeout_max_ms") ?? 3000
-        cluster.heartbeatIntervalMs = i("cluster", "heartbeat_interval_ms") ?? 500
-        api.bindAddress = s("api", "bind_address") ?? api.bindAddress
+    /// The file it was read from; nil for none.
+    var file: String?
+    /// The keys that the file or the environment gave, as `node.id`.
+    var given: Set<String> = []
+
+    struct Node: Sendable, Equatable {
+        var id = ""
+        var bindAddress = "0.0.0.0:7654"
+        /// Absolute once read; `/var/lib/wolfscale/<node.id>` when not given.
+        var dataDirectory = ""
+        var role = Role.voter
+        var site = ""
+        var advertiseAddress: String?
     }
-    var peerBinding: (host: String, port: Int) {
-        let p = node.bindAddress.split(separator: ":")
-        return (String(p[0]), Int(p[1]) ?? 7654)
+
+    struct Database: Sendable, Equatable {
+        var host = "localhost"
+        var port = 3306
+        var user = "wolfscale"
+        var password: String?
+        var passwordFile: String?
+        var database: String?
+        var poolSize = 10
+        /// When not given: true for quorum mode, false for asynchronous capture.
+        var managed = true
+        var socket: String?
+        var fenceCommand: String?
+        var startCommand: String?
+        var serverOptions: [String] = []
     }
-    func advertisedAddress(port: Int) -> String { node.advertiseAddress ?? node.bindAddress }
-    var advertisedAPI: String { api.bindAddress }
-    var logOptions: Log.Options {
-        var o = Log.Options()
-        o.segmentBytesMax = wal.segmentSizeMB << 20
-        o.fsync = wal.fsync
-        o.queueBytesMax = 64 << 20
-        return o
+
+    struct WAL: Sendable, Equatable {
+        var batchSize = 1_000
+        var flushIntervalMs = 100
+        var compression = true
+        var segmentSizeMB = 64
+        var retentionHours = 168
+        var fsync = true
+        var maxSizeMB = 20_480
+        var maxFragmentKB = 1_024
+    }
+
+    struct Cluster: Sendable, Equatable {
+        var name: String?
+        var peers: [String] = []
+        var heartbeatIntervalMs = 500
+        /// The seed's single timeout: the shortest, and half of the longest. nil when not given.
+        var electionTimeoutMs: Int?
+        var electionTimeoutMinMs = 1_500
+        var electionTimeoutMaxMs = 3_000
+        var disableAutoElection = false
+    }
+
+    enum ReplicationMode: String, Sendable, CaseIterable { case quorum, async }
+    struct Replication: Sendable, Equatable {
+        var mode = ReplicationMode.quorum
+    }
+
+    struct TLS: Sendable, Equatable {
+        var ca: String?
+        var certificate: String?
+        var privateKey: String?
+        var required = true
+    }
+
+    enum Compression: String, Sendable, CaseIterable { case zstd, lz4, none }
+    enum Congestion: String, Sendable, CaseIterable { case system, bbr, cubic }
+    struct Link: Sendable, Equatable {
+        var compression = Compression.zstd
+        var congestion = Congestion.system
+        var streams = 1
+        var windowMB = 16
+        var timeoutMs = 5_000
+    }
+
+    struct Relay: Sendable, Equatable {
+        var bindAddress = "127.0.0.1:0"
+        var advertiseAddress: String?
+    }
+
+    struct Galera: Sendable, Equatable {
+        var probeIntervalMs = 500
+        var endpoints: [GaleraEndpoint] = []
+    }
+
+    struct GaleraEndpoint: Sendable, Equatable {
+        var host: String
+        var port = 3306
+        /// The healthy endpoint with the highest weight is used.
+        var weight = 100
+    }
+
+    struct API: Sendable, Equatable {
+        var enabled = true
+        var bindAddress = "0.0.0.0:8080"
+        var tokenFile: String?
+        var loopbackExempt = true
+        var writeTimeoutMs = 10_000
+    }
+
+    enum ReadConsistency: String, Sendable, CaseIterable { case eventual, causal, leader }
+    struct Proxy: Sendable, Equatable {
+        var enabled = true
+        var bindAddress = "0.0.0.0:8007"
+        var readConsistency = ReadConsistency.causal
+    }
+
+    enum LogLevel: String, Sendable, CaseIterable { case trace, debug, info, notice, warning, error, critical }
+    enum LogFormat: String, Sendable, CaseIterable { case text, json }
+    struct LogOutput: Sendable, Equatable {
+        var level = LogLevel.info
+        var format = LogFormat.text
     }
 }

@@ -1,5 +1,6 @@
 import ClusterCore
 import Foundation
+import Gateway
 import Logging
 import MariaDBClient
 import MariaDBWire
@@ -16,6 +17,8 @@ struct AgentAssembly {
 
     struct Agent {
         var service: NodeService
+        /// Nil when `api.enabled` is false.
+        var api: HTTPAPI?
     }
 
     init(configuration: Configuration, logger: Logger) {
@@ -24,6 +27,7 @@ struct AgentAssembly {
     }
 
     func assemble(_ mode: StartMode) async throws -> Agent {
+        for warning in configuration.warnings { logger.warning("\(warning)") }
         threads.start()
         let directory = try DataDirectory.open(configuration.node.dataDirectory)
         let store = try StateStore.open(in: directory)
@@ -45,16 +49,12 @@ struct AgentAssembly {
         let node = try await makeNode(
             identity: identity, store: store, directory: directory, network: network, failureSink: failureSink)
         await delegate.set(node)
-        let relay = try await BinlogServer.start(
-            BinlogServer.Configuration(
-                host: configuration.relay.bindHost, port: configuration.relay.bindPort, credentials: relayCredentials(identity),
-                serverID: 1024 + UInt32(identity.number.rawValue), logger: logger),
-            on: NodeLoop.eventLoop, delegate: node.relay
-        ).get()
+        let relay = try await startRelay(node, identity)
         await node.start(
             driver: configuration.node.role == .witness ? nil : makeDriver(node, relayPort: relay.localPort), relay: relay)
         return Agent(
-            service: NodeService(node: node, failures: failures))
+            service: NodeService(node: node, failures: failures),
+            api: configuration.api.enabled ? try makeAPI(node, identity) : nil)
     }
 
     // MARK: Identity
@@ -194,6 +194,43 @@ struct AgentAssembly {
         return try ([saved].compactMap { $0 } + recovery.memberships).map { record in
             try ClusterCore.MembershipRecord(record, term: log.term(at: record.lsn) ?? log.base.term)
         }
+    }
+
+    private func startRelay(_ node: Node, _ identity: Identity) async throws -> BinlogServer {
+        guard let bind = PeerAddress(configuration.relay.bindAddress) else {
+            throw AgentError("relay.bind_address = \(configuration.relay.bindAddress) is not host:port")
+        }
+        do {
+            return try await BinlogServer.start(
+                BinlogServer.Configuration(
+                    host: bind.host, port: bind.port, credentials: relayCredentials(identity),
+                    serverID: 1024 + UInt32(identity.number.rawValue), logger: logger),
+                on: NodeLoop.eventLoop, delegate: node.relay
+            ).get()
+        } catch {
+            throw AgentError("the relay can't listen on \(bind): \(error); change relay.bind_address")
+        }
+    }
+
+    private func makeAPI(_ node: Node, _ identity: Identity) throws -> HTTPAPI {
+        guard let bind = PeerAddress(configuration.api.bindAddress) else {
+            throw AgentError("api.bind_address = \(configuration.api.bindAddress) is not host:port")
+        }
+        let secret = Self.hex(identity.clusterSecret)
+        let database = configuration.database
+        let pool = SQLPool(
+            SQLConfiguration(
+                address: .unix(ServerPaths(dataDirectory: configuration.node.dataDirectory).socket), user: database.user,
+                password: try configuration.databasePassword(), database: database.database),
+            size: database.poolSize, deadline: .milliseconds(configuration.api.writeTimeoutMs), name: "writes")
+        return HTTPAPI(
+            HTTPAPIConfiguration(
+                host: bind.host, port: bind.port, token: try configuration.apiToken().map { APIToken($0) },
+                loopbackExempt: configuration.api.loopbackExempt, clusterSecret: APIToken(secret), nodeID: identity.nodeID,
+                writeTimeout: .milliseconds(configuration.api.writeTimeoutMs)),
+            cluster: NodeInformation(node: node, pool: pool, secret: secret),
+            administration: NodeAdministration(node: node, secret: secret),
+            group: MultiThreadedEventLoopGroup.singleton, logger: logger)
     }
 
     private func relayCredentials(_ identity: Identity) -> Credentials {

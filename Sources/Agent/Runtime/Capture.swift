@@ -14,6 +14,8 @@ final class Capture {
     private let lost: @NodeLoop (_ reason: String) -> Void
 
     private var source: BinlogSource?
+    /// The term in which it was attached. Nothing is acknowledged in another one.
+    private var term = Term.zero
     /// The GTIDs that the log holds already; a transaction that comes again is not proposed again.
     private var logged = GTIDPosition()
     /// What the server waits for, in the order of the log.
@@ -56,10 +58,11 @@ final class Capture {
     func attach(_ configuration: BinlogSource.Configuration, committed: SourcePosition?, logged: GTIDPosition) async throws {
         detach()
         self.logged = logged
+        term = consensus.raft.term
         let source = try await BinlogSource.connect(configuration, on: NodeLoop.eventLoop, delegate: self).get()
         self.source = source
         lastHeard = Consensus.now
-        if let committed = committed ?? lastAcknowledged {
+        if mayAcknowledge, let committed = committed ?? lastAcknowledged {
             source.acknowledge(file: committed.file, offset: committed.offset)
         }
     }
@@ -74,6 +77,7 @@ final class Capture {
 
     /// Acknowledges what the log has committed. One ACK releases everything before it.
     func committed(through lsn: LSN) {
+        guard mayAcknowledge else { return }
         var last: Awaited?
         while let first = awaiting.first, first.lsn <= lsn {
             awaiting.removeFirst()
@@ -89,6 +93,9 @@ final class Capture {
             source?.setReading(true)
         }
     }
+
+    /// I1: an LSN means the same transaction only as long as this node leads the term in which it was given.
+    private var mayAcknowledge: Bool { consensus.raft.role == .leader && consensus.raft.term == term }
 
     // MARK: Proposing
 
@@ -122,6 +129,7 @@ final class Capture {
 
     private func propose(_ group: [CapturedTransaction]) {
         guard !group.isEmpty, source != nil else { return }
+        guard mayAcknowledge else { return end("this node does not lead term \(term) any more") }
         do {
             var lsn = try consensus.propose(group.map(Entry.init))
             for transaction in group {

@@ -152,8 +152,9 @@ final class Node {
         applicationAccount?.cancel()
         applicationAccount = Task {
             do {
+                guard let password = try configuration.databasePassword() else { return }
                 try await control.ensureApplication(
-                    user: database.user, password: database.password, database: database.database)
+                    user: database.user, password: password, database: database.database)
             } catch {
                 logger.warning("the application's account can't be made", metadata: ["error": "\(error)"])
             }
@@ -216,9 +217,12 @@ extension Node: ConsensusObserver {
     func noticed(_ notice: RaftNotice) {
         switch notice {
         case .roleChanged(let from, let to, let term, let reason):
+            sendReport()
             logger.notice("\(from) → \(to)", metadata: ["term": "\(term)", "reason": "\(reason)"])
             if to == .leader || from == .leader || to == .candidate { record("role", "\(from) → \(to): \(reason)") }
             if from == .leader {
+                // At once, not with the fence that follows: LSNs that waited may soon belong to other entries. (I1)
+                capture.detach()
                 administration.leadershipLost()
                 transferEnded(nil)
             }
@@ -242,7 +246,7 @@ extension Node: ConsensusObserver {
         case .transferAborted(_, let obstacle):
             record("switchover", "not done: \(obstacle)")
             transferEnded(obstacle)
-        case .needsProvision, .provisioned, .diverged:
+        case .needsProvision, .provisioned, .diverged, .confirmedEntriesMissing:
             logger.error("\(notice)")
             record("member", "\(notice)")
         case .malformed: logger.warning("\(notice)")
@@ -280,7 +284,9 @@ extension Node: DatabaseDriverDelegate {
         }
         record("database.\(note.kind.rawValue)", note.reason)
         switch note.kind {
-        case .promoted: ensureApplication()
+        case .promoted:
+            sendReport()
+            ensureApplication()
         case .drainFailed: transferEnded(.noCandidate)
         case .guaranteeBroken: guaranteeBroken = note.reason
         case .started, .adopted, .lost, .fenced, .following, .promotionFailed, .drained, .diverged, .needsProvision: break

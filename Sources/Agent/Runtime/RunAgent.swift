@@ -24,9 +24,12 @@ enum StartMode: Sendable, Equatable {
 func runAgent(configuration: Configuration, mode: StartMode) async throws {
     let logger = Logger(label: "wolfscale")
     let agent = try await AgentAssembly(configuration: configuration, logger: logger).assemble(mode)
+    // The last one is asked to stop first: the API refuses new requests before the node hands over.
+    var services: [ServiceGroupConfiguration.ServiceConfiguration] = [.init(service: agent.service)]
+    if let api = agent.api { services.append(.init(service: api, failureTerminationBehavior: .gracefullyShutdownGroup)) }
     let group = ServiceGroup(
         configuration: .init(
-            services: [.init(service: agent.service)],
+            services: services,
             gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
     try await group.run()
 }

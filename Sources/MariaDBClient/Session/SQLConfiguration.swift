@@ -57,6 +57,20 @@ public struct SQLConfiguration: Sendable, Hashable {
     }
 }
 
+extension SQLConfiguration {
+    private static let gtidTracking = "SET SESSION session_track_system_variables = 'last_gtid'"
+
+    /// The same, with each answer to a write carrying its GTID (`last_gtid` in ``SQLResult/trackedVariables``): one round
+    /// trip less than asking for it.
+    public func trackingLastGTID() -> SQLConfiguration {
+        var configuration = self
+        if !tracksLastGTID { configuration.initStatements.append(SQLConfiguration.gtidTracking) }
+        return configuration
+    }
+
+    public var tracksLastGTID: Bool { initStatements.contains(SQLConfiguration.gtidTracking) }
+}
+
 extension Duration {
     /// Whole seconds for libmariadb, rounded up, at least 1.
     var secondsForClientLibrary: UInt32 {

@@ -92,7 +92,7 @@ extension BinlogSourceError {
         switch error.code {
         case 1045, 1142, 1227: .init(.privilegeMissing, "the account may not replicate", server: error)
         case 1236: .init(fatalReadCode(error.message), "the server cannot send its binlog", server: error)
-        case 1595: .init(.replaced, "another replica took this one's place", server: error)
+        case 1595, 4052: .init(.replaced, "another replica took this one's place", server: error)
         case 1053, 1927: .init(.disconnected, "the server ended the stream", server: error)
         default: .init(.serverError, "the server ended the stream", server: error)
         }

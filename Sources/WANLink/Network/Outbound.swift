@@ -11,7 +11,8 @@ import NIOPosix
 enum Outbound {
     /// Connects and puts `connection` on the new channel. On the loop, before and after.
     ///
-    /// - Parameter failed: called with the reason when there is no connection; otherwise the connection's owner hears of it.
+    /// - Parameter failed: called with the reason when there is no connection; otherwise the connection's owner hears
+    ///   of it.
     static func connect(
         _ connection: PeerConnection, to address: PeerAddress, on eventLoop: any EventLoop, timeout: TimeAmount,
         failed: @escaping (String) -> Void

@@ -34,8 +34,8 @@ public final class PeerNetwork: @unchecked Sendable {
 
     /// Binds the listener. May be called from any thread.
     ///
-    /// - Parameter identity: nil as long as the node belongs to no cluster; then only requests are answered and nothing is
-    ///   dialled.
+    /// - Parameter identity: nil as long as the node belongs to no cluster; then only requests are answered and
+    ///   nothing is dialled.
     /// - Returns: the network, or a ``PeerNetworkError`` of code `cannotBind`.
     public static func start(
         _ configuration: Configuration, identity: PeerIdentity?, on eventLoop: any EventLoop,
@@ -119,8 +119,8 @@ public final class PeerNetwork: @unchecked Sendable {
 
     /// Sends `parts` as one bulk payload, without copying them.
     ///
-    /// - Returns: false, and nothing is sent, when ``bulkCapacity(to:)`` is 0. A payload longer than the capacity is taken: the
-    ///   queue overshoots its bound by one payload at most.
+    /// - Returns: false, and nothing is sent, when ``bulkCapacity(to:)`` is 0. A payload longer than the capacity is
+    ///   taken: the queue overshoots its bound by one payload at most.
     /// - Precondition: the parts together are at most ``Configuration/bulkFrameBytesMax`` long.
     public func sendBulk(_ parts: [ByteBuffer], to peer: NodeNumber) -> Bool {
         eventLoop.assertInEventLoop()

@@ -140,7 +140,8 @@ public enum RaftMessageCodec {
         case .append:
             message = .append(
                 AppendEntries(
-                    term: try buffer.term(), prev: try buffer.position(), batches: [], commit: try buffer.lsn("commit")))
+                    term: try buffer.term(), prev: try buffer.position(), batches: [], commit: try buffer.lsn("commit"))
+            )
             batches = try buffer.batches()
         case .appendReply: message = .appendReply(AppendReply(term: try buffer.term(), verdict: try buffer.verdict()))
         case .heartbeat:

@@ -39,7 +39,9 @@ struct SegmentLoader {
         do throws(DiskError) {
             file = try store.open(first)
             size = try file.size()
-            beginning = try file.read(at: 0, length: Int(min(size, UInt64(SegmentHeader.headerBytesMax))))
+            let block = try file.read(at: 0, length: SegmentHeader.blockBytes)
+            let length = SegmentHeader.headerBytes(firstBlock: block)
+            beginning = length > block.readableBytes ? try file.read(at: 0, length: length) : block
         } catch {
             throw WALError(error)
         }

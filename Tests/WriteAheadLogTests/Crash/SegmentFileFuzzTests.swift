@@ -35,7 +35,7 @@ import WriteAheadLog
         let length = Int(
             try #require(ByteBuffer(bytes: whole.suffix(12)).getInteger(at: 0, endianness: .little, as: UInt32.self)))
         var random = SeededGenerator(seed: 0x7A11)
-        for _ in 0..<2000 {
+        for _ in 0..<500 {
             var trailer = ByteBuffer(bytes: whole.suffix(length))
             for _ in 0..<random.int(1...3) {
                 trailer.setInteger(UInt8(random.int(0...255)), at: random.int(8...length - 17))
@@ -53,7 +53,7 @@ import WriteAheadLog
         let whole = try #require(other.contents(second))
         let covered = 80 + 16
         var random = SeededGenerator(seed: 0x4EAD)
-        for _ in 0..<2000 {
+        for _ in 0..<500 {
             var header = ByteBuffer(bytes: whole.prefix(4096))
             for _ in 0..<random.int(1...3) {
                 header.setInteger(UInt8(random.int(0...255)), at: random.int(8...covered - 1))

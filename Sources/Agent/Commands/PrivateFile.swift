@@ -1,0 +1,36 @@
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Darwin)
+    import Darwin
+#endif
+
+/// Files that others must not read: created with their mode, so that there is no moment in which they can be.
+enum PrivateFile {
+    static func write(_ text: String, to path: String, mode: mode_t, replacing: Bool) throws(CommandFailure) {
+        let temporary = "\(path).new"
+        let target = replacing ? temporary : path
+        if replacing { unlink(temporary) }
+        let descriptor = open(target, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode)
+        guard descriptor >= 0 else {
+            throw CommandFailure("\(target) cannot be created: \(String(cString: strerror(errno)))")
+        }
+        let bytes = Array(text.utf8)
+        var done = 0
+        while done < bytes.count {
+            let count = bytes.withUnsafeBytes { systemWrite(descriptor, UnsafeRawBufferPointer(rebasing: $0[done...])) }
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { break }
+            done += count
+        }
+        guard done == bytes.count, fsync(descriptor) == 0, close(descriptor) == 0 else {
+            throw CommandFailure("\(target) cannot be written: \(String(cString: strerror(errno)))")
+        }
+        if replacing, rename(temporary, path) != 0 {
+            throw CommandFailure("\(path) cannot be replaced: \(String(cString: strerror(errno)))")
+        }
+    }
+}
+
+private func systemWrite(_ descriptor: CInt, _ bytes: UnsafeRawBufferPointer) -> Int {
+    write(descriptor, bytes.baseAddress, bytes.count)
+}

@@ -1,0 +1,71 @@
+import ArgumentParser
+import ClusterCore
+import Foundation
+import Gateway
+
+struct StatusCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "status", abstract: "Show how this node and the cluster are doing.",
+        discussion: "Exits with 1 when no agent answers.")
+
+    @OptionGroup var options: ConfigurationOptions
+    @Flag(help: "Print the API's JSON as it is.") var json = false
+
+    func run() async throws {
+        let api = try LocalAPI(options.load())
+        let body = try await api.send(.get, "/status")
+        if json { return body.printAsIs() }
+        print(StatusReport.render(try api.decode(NodeStatus.self, from: body)))
+        let cluster = try await api.send(.get, "/cluster")
+        print("\n" + MembersReport.render(try api.decode(ClusterStatus.self, from: cluster)))
+    }
+}
+
+/// A node's status for people.
+enum StatusReport {
+    static func render(_ status: NodeStatus) -> String {
+        let node = status.node
+        let site = node.site.isEmpty ? "" : ", site \(node.site)"
+        var rows = [
+            ("node", "\(node.id) (member \(node.number), \(node.role.rawValue)\(site)), version \(status.version)"),
+            ("cluster", "\(status.cluster.name) (\(status.cluster.id))"),
+            ("raft", raft(status.raft)), ("log", log(status.log)), ("database", database(status.database)),
+            ("lag", lag(status.lag)),
+        ]
+        if let catchUp = status.catchUp { rows.append(("catching up", "\(catchUp.entries) entries to go")) }
+        rows += status.warnings.map { ("warning", $0) }
+        rows += status.orphans.map { ("orphans", "\($0.gtids) (\($0.transactions) transactions, in \($0.sqlFile))") }
+        rows += status.events.prefix(5).map { ("event", "\($0.time) \($0.message)") }
+        let width = rows.map(\.0.count).max() ?? 0
+        return rows.map { "\($0.0.padding(toLength: width, withPad: " ", startingAt: 0))  \($0.1)" }.joined(
+            separator: "\n")
+    }
+
+    private static func raft(_ raft: NodeStatus.Raft) -> String {
+        guard let leader = raft.leaderID else { return "\(raft.state), term \(raft.term), no leader known" }
+        let api = raft.leaderAPI.flatMap { $0.isEmpty ? nil : " (\($0))" } ?? ""
+        return "\(raft.state), term \(raft.term), leader \(leader)\(api)"
+    }
+
+    private static func log(_ log: NodeStatus.Log) -> String {
+        "entries \(log.first) to \(log.last), durable \(log.durable), committed \(log.committed), "
+            + "applied \(log.applied)"
+    }
+
+    private static func database(_ database: NodeStatus.Database) -> String {
+        var parts = ["\(database.state), \(database.mode)", database.writable ? "writable" : "read-only"]
+        if let endpoint = database.endpoint { parts.append("at \(endpoint)") }
+        if let gtid = database.gtid, !gtid.isEmpty { parts.append("GTID \(gtid)") }
+        return parts.joined(separator: ", ")
+    }
+
+    private static func lag(_ lag: NodeStatus.Lag) -> String {
+        let seconds = lag.seconds.map { ", " + Self.text(seconds: $0) } ?? ""
+        return lag.entries == 0 ? "none" : "\(lag.entries) entries\(seconds)"
+    }
+
+    private static func text(seconds: Double) -> String {
+        let tenths = Int((min(max(seconds, 0), 1e9) * 10).rounded())
+        return "\(tenths / 10).\(tenths % 10) s"
+    }
+}

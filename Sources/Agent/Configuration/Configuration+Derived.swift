@@ -1,0 +1,98 @@
+import ClusterCore
+import Foundation
+import WANLink
+import WriteAheadLog
+
+/// What follows from the keys.
+extension Configuration {
+    /// A managed server's socket, or the one to use for an attached server; nil when that is reached by TCP.
+    var socketPath: String? {
+        database.socket ?? (database.managed ? node.dataDirectory + "/run/mariadbd.sock" : nil)
+    }
+
+    /// Where to listen for the other members. Without certificates a wildcard address means loopback, unless
+    /// `tls.required = false`.
+    var peerBinding: PeerAddress {
+        var address = PeerAddress(node.bindAddress) ?? PeerAddress(host: "127.0.0.1", port: 7654)
+        if tls.required, address.isWildcard { address.host = address.host == "::" ? "::1" : "127.0.0.1" }
+        if address.host == "*" { address.host = "0.0.0.0" }
+        return address
+    }
+
+    /// How the other members dial this node.
+    ///
+    /// - Parameter port: the one really bound.
+    func advertisedAddress(port: Int) -> String {
+        if let advertised = node.advertiseAddress { return advertised }
+        return PeerAddress(host: reachableHost(of: peerBinding), port: port).description
+    }
+
+    /// How the other members reach the HTTP API; empty when there is none.
+    var advertisedAPI: String {
+        guard api.enabled, let bind = PeerAddress(api.bindAddress) else { return "" }
+        guard bind.isWildcard else { return bind.description }
+        let host = node.advertiseAddress.flatMap { PeerAddress($0)?.host } ?? reachableHost(of: peerBinding)
+        return PeerAddress(host: host, port: bind.port).description
+    }
+
+    /// Where this machine's own commands reach the HTTP API; nil when it is switched off.
+    var localAPI: PeerAddress? {
+        guard api.enabled, var address = PeerAddress(api.bindAddress) else { return nil }
+        if address.isWildcard { address.host = address.host == "::" ? "::1" : "127.0.0.1" }
+        return address
+    }
+
+    private func reachableHost(of address: PeerAddress) -> String {
+        address.isWildcard ? ProcessInfo.processInfo.hostName : address.host
+    }
+
+    var logOptions: WriteAheadLog.Log.Options {
+        var options = WriteAheadLog.Log.Options()
+        options.segmentBytesMax = wal.segmentSizeMB << 20
+        options.fsync = wal.fsync
+        options.queueBytesMax = 64 << 20
+        return options
+    }
+
+    /// The password of `database.user`, from the key or the file, without the line's end; nil when neither is given.
+    func databasePassword() throws(ConfigurationError) -> String? {
+        guard let path = database.passwordFile else { return database.password }
+        return try Configuration.secret(in: path, key: "database.password_file")
+    }
+
+    /// The HTTP API's bearer token; nil when no file is named.
+    func apiToken() throws(ConfigurationError) -> String? {
+        guard let path = api.tokenFile else { return nil }
+        return try Configuration.secret(in: path, key: "api.token_file")
+    }
+
+    private static func secret(in path: String, key: String) throws(ConfigurationError) -> String {
+        let text: String
+        do { text = try String(contentsOfFile: path, encoding: .utf8) } catch {
+            throw ConfigurationError("\(key): \(path) cannot be read: \(error.localizedDescription)")
+        }
+        let secret = text.trimmingCharacters(in: .newlines)
+        guard !secret.isEmpty else { throw ConfigurationError("\(key): \(path) is empty") }
+        return secret
+    }
+
+    /// What is worth a line at the start although nothing is wrong.
+    var warnings: [String] {
+        var warnings: [String] = []
+        if let bind = PeerAddress(node.bindAddress), tls.required, bind.isWildcard {
+            warnings.append(
+                "without certificates only members on this machine can reach this node (\(peerBinding)); "
+                    + "tls.required = false opens it to a trusted network")
+        }
+        if !tls.required, !peerBinding.isLoopback {
+            warnings.append(
+                "members talk unencrypted and unauthenticated on \(peerBinding), as tls.required = false allows")
+        }
+        if !wal.fsync { warnings.append("wal.fsync = false: a loss of power loses confirmed writes") }
+        if link.timeoutMs < cluster.heartbeatIntervalMs {
+            warnings.append(
+                "link.timeout_ms is below cluster.heartbeat_interval_ms: lines may be cut between heartbeats")
+        }
+        return warnings
+    }
+}

@@ -1,0 +1,147 @@
+import ClusterCore
+import Foundation
+import WANLink
+
+/// What concerns several keys at once: values that follow from others, and combinations that make no sense.
+enum ConfigurationRules {
+    struct Violation: Equatable {
+        /// Where to mend it.
+        var key: String
+        var message: String
+    }
+
+    /// Fills in what was not given and returns what does not go together.
+    static func settle(_ configuration: inout Configuration) -> [Violation] {
+        settleTimeouts(&configuration)
+        settlePaths(&configuration)
+        if !configuration.given.contains("database.managed") {
+            configuration.database.managed = configuration.replication.mode == .quorum
+        }
+        return node(configuration) + database(configuration) + cluster(configuration) + network(configuration)
+    }
+
+    private static func settleTimeouts(_ configuration: inout Configuration) {
+        guard let timeout = configuration.cluster.electionTimeoutMs else { return }
+        if !configuration.given.contains("cluster.election_timeout_min_ms") {
+            configuration.cluster.electionTimeoutMinMs = timeout
+        }
+        if !configuration.given.contains("cluster.election_timeout_max_ms") {
+            configuration.cluster.electionTimeoutMaxMs = timeout * 2
+        }
+    }
+
+    /// Makes paths absolute: they are meant relative to the file they stand in.
+    private static func settlePaths(_ configuration: inout Configuration) {
+        if configuration.node.dataDirectory.isEmpty, !configuration.node.id.isEmpty {
+            configuration.node.dataDirectory = "/var/lib/wolfscale/\(configuration.node.id)"
+        }
+        let base = URL(fileURLWithPath: configuration.file ?? "x").deletingLastPathComponent()
+        for setting in Setting.all where setting.kind == .path {
+            guard case .text(let path)? = setting.read(configuration) else { continue }
+            let absolute = URL(fileURLWithPath: path, relativeTo: base).standardizedFileURL.path
+            setting.write(&configuration, .text(absolute))
+        }
+    }
+
+    private static func node(_ configuration: Configuration) -> [Violation] {
+        let id = configuration.node.id
+        if id.isEmpty {
+            return [
+                Violation(key: "node.id", message: "node.id is missing: give this node a name that no other member has")
+            ]
+        }
+        let allowed = id.utf8.allSatisfy {
+            (UInt8(ascii: "a")...UInt8(ascii: "z")).contains($0) || (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains($0)
+                || (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) || "-_.".utf8.contains($0)
+        }
+        guard allowed, id.utf8.count <= 64, id != ".", id != ".." else {
+            return [
+                Violation(
+                    key: "node.id",
+                    message: "node.id is \"\(id)\"; wanted: 1 to 64 letters, digits, hyphens, underscores, dots")
+            ]
+        }
+        return []
+    }
+
+    private static func database(_ configuration: Configuration) -> [Violation] {
+        let database = configuration.database
+        var violations: [Violation] = []
+        if database.password != nil, database.passwordFile != nil {
+            violations.append(
+                Violation(
+                    key: "database.password_file", message: "give database.password or database.password_file, not both"
+                ))
+        }
+        guard configuration.node.role.hasDatabase else { return violations }
+        switch (configuration.replication.mode, database.managed) {
+        case (.async, true):
+            violations.append(
+                Violation(key: "database.managed", message: "a managed server needs replication.mode = \"quorum\""))
+        case (.quorum, false):
+            let commands = [
+                ("database.fence_command", database.fenceCommand), ("database.start_command", database.startCommand),
+            ]
+            for (key, command) in commands where command?.isEmpty ?? true {
+                violations.append(
+                    Violation(
+                        key: key,
+                        message: "\(key) is needed in quorum mode for a server that the agent does not run itself, "
+                            + "because a server with waiting commits must be killed, not stopped"))
+            }
+        case (.quorum, true), (.async, false): break
+        }
+        return violations
+    }
+
+    private static func cluster(_ configuration: Configuration) -> [Violation] {
+        let cluster = configuration.cluster
+        var violations: [Violation] = []
+        if cluster.electionTimeoutMaxMs < cluster.electionTimeoutMinMs {
+            violations.append(
+                Violation(
+                    key: "cluster.election_timeout_max_ms",
+                    message: "the longest election timeout (\(cluster.electionTimeoutMaxMs) ms) is below the shortest "
+                        + "(\(cluster.electionTimeoutMinMs) ms)"))
+        }
+        if cluster.heartbeatIntervalMs * 2 > cluster.electionTimeoutMinMs {
+            violations.append(
+                Violation(
+                    key: "cluster.heartbeat_interval_ms",
+                    message:
+                        "a heartbeat each \(cluster.heartbeatIntervalMs) ms is too rare for an election timeout of "
+                        + "\(cluster.electionTimeoutMinMs) ms; the interval may be half of it at most"))
+        }
+        return violations
+    }
+
+    private static func network(_ configuration: Configuration) -> [Violation] {
+        let tls = [
+            ("tls.ca", configuration.tls.ca), ("tls.certificate", configuration.tls.certificate),
+            ("tls.private_key", configuration.tls.privateKey),
+        ]
+        var violations = tls.filter { $0.1 != nil }.map {
+            Violation(
+                key: $0.0,
+                message:
+                    "this version cannot use certificates yet; remove \($0.0), and either keep the members on one machine "
+                    + "or a trusted network with tls.required = false")
+        }
+        if configuration.tls.required, let bind = PeerAddress(configuration.node.bindAddress), !bind.isLoopback,
+            !bind.isWildcard, violations.isEmpty
+        {
+            violations.append(
+                Violation(
+                    key: "node.bind_address",
+                    message:
+                        "without certificates the members would talk unencrypted and unauthenticated on \(bind); bind "
+                        + "127.0.0.1, or say tls.required = false if that network is trusted"))
+        }
+        return violations
+    }
+}
+
+extension PeerAddress {
+    /// Whether a listener here is reached by every address of the machine.
+    var isWildcard: Bool { host == "0.0.0.0" || host == "::" || host == "*" }
+}

@@ -1,0 +1,14 @@
+import Hummingbird
+import Logging
+import NIOCore
+
+/// What belongs to one request. The peer's address comes from its socket, never from a header.
+struct APIContext: RequestContext {
+    var coreContext: CoreRequestContextStorage
+    let peer: PeerAddress
+
+    init(source: ApplicationRequestContextSource) {
+        coreContext = CoreRequestContextStorage(source: source)
+        peer = PeerAddress(source.channel.remoteAddress)
+    }
+}

@@ -1,0 +1,87 @@
+import AsyncHTTPClient
+import Foundation
+import HTTPTypes
+import Hummingbird
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+
+/// Passes a request on to the leader's API and its answer back, once: the leader does not pass it on again.
+struct LeaderForwarder: Sendable {
+    static let answerBytesMax = 1 << 20
+    /// The leader gives up first, and its answer must still arrive.
+    static let margin = Duration.seconds(2)
+
+    let client: HTTPClient
+    /// This node's name, for the leader's log.
+    let nodeID: String
+
+    /// A client that never tries anything a second time.
+    static func client(on group: any EventLoopGroup, connectTimeout: Duration) -> HTTPClient {
+        var configuration = HTTPClient.Configuration()
+        configuration.redirectConfiguration = .disallow
+        configuration.timeout.connect = TimeAmount(connectTimeout)
+        configuration.connectionPool.retryConnectionEstablishment = false
+        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = 64
+        configuration.httpVersion = .http1Only
+        return HTTPClient(eventLoopGroupProvider: .shared(group), configuration: configuration)
+    }
+
+    func forward(
+        _ request: Request, body: ByteBuffer, to target: ForwardTarget, timeout: Duration
+    ) async throws(Problem) -> Response {
+        if request.headers[.forwardedBy] != nil {
+            throw .unavailable(
+                "The leader changed while the request was on its way. Nothing was executed.", retryAfterSeconds: 1)
+        }
+        var outgoing = HTTPClientRequest(url: target.baseURL + (request.head.path ?? "/"))
+        outgoing.method = HTTPMethod(rawValue: request.method.rawValue)
+        outgoing.headers.add(name: HTTPField.Name.forwardSecret.rawName, value: target.secret)
+        outgoing.headers.add(name: HTTPField.Name.forwardedBy.rawName, value: nodeID)
+        if let type = request.headers[.contentType] { outgoing.headers.add(name: "Content-Type", value: type) }
+        if body.readableBytes > 0 { outgoing.body = .bytes(body) }
+        do {
+            let answer = try await client.execute(outgoing, timeout: TimeAmount(timeout + LeaderForwarder.margin))
+            return try await LeaderForwarder.response(answer)
+        } catch {
+            throw LeaderForwarder.problem(error, target)
+        }
+    }
+
+    private static func response(_ answer: HTTPClientResponse) async throws -> Response {
+        var headers: HTTPFields = [.cacheControl: "no-store"]
+        if let type = answer.headers.first(name: "Content-Type") { headers[.contentType] = type }
+        if let later = answer.headers.first(name: "Retry-After") { headers[.retryAfter] = later }
+        let body = try await answer.body.collect(upTo: answerBytesMax)
+        return Response(
+            status: HTTPResponse.Status(code: Int(answer.status.code)), headers: headers,
+            body: ResponseBody(byteBuffer: body))
+    }
+
+    /// Whether the request can have reached the leader decides what the client may do.
+    private static func problem(_ error: any Error, _ target: ForwardTarget) -> Problem {
+        guard isBeforeSending(error) else {
+            return .unknownOutcome("the connection to the leader at \(target.baseURL) failed (\(error))")
+        }
+        return .unavailable(
+            "The leader at \(target.baseURL) cannot be reached (\(error)). Nothing was executed.", retryAfterSeconds: 1)
+    }
+
+    private static func isBeforeSending(_ error: any Error) -> Bool {
+        switch error {
+        case is NIOConnectionError: true
+        // Only a connection that is being made can be refused.
+        case let error as IOError: error.errnoCode == ECONNREFUSED
+        case let error as HTTPClientError:
+            switch error {
+            case .connectTimeout, .getConnectionFromPoolTimeout, .tlsHandshakeTimeout, .invalidURL, .emptyHost,
+                .emptyScheme, .alreadyShutdown:
+                true
+            default: false
+            }
+        case let error as ChannelError:
+            if case .connectTimeout = error { true } else { false }
+        default: false
+        }
+    }
+}
