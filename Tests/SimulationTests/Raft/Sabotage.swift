@@ -15,6 +15,17 @@ enum Sabotage: String, CaseIterable, Sendable {
     /// Loses the log that it had confirmed when it restarts.
     case restartsWithoutLog
 
+    /// Where to look first: the seed that found it when this was written.
+    var likelySeed: UInt64 {
+        switch self {
+        case .acknowledgesBeforeSync, .restartsWithoutLog: 1
+        case .votesForAnyLog, .skipsConsistencyCheck: 2
+        case .commitsOldTermsByCount: 14
+        case .forgetsVote: 32
+        case .sendsBeforePersisting: 138
+        }
+    }
+
     var isAboutVotes: Bool {
         switch self {
         case .forgetsVote, .sendsBeforePersisting: true

@@ -25,4 +25,18 @@ enum TenureSabotage: String, CaseIterable, Sendable {
     case forgetsWhatIsLogged
     /// Does not acknowledge again what was committed while nobody was attached. (I7)
     case forgetsOldAcknowledgements
+
+    /// Where to look first: the seed that found it when this was written.
+    var likelySeed: UInt64 {
+        switch self {
+        case .acknowledgesBeforeQuorum, .servesUncommitted, .forgetsToHold, .stopsPolitely, .keepsTail,
+            .skipsInspection,
+            .attachesAtEnd, .forgetsWhatIsLogged:
+            1
+        case .opensBeforeApplied: 2
+        case .forgetsOwnProposals: 14
+        case .takesLateForOrphans: 24
+        case .forgetsOldAcknowledgements: 98
+        }
+    }
 }

@@ -10,9 +10,16 @@ enum SimulationSettings {
 
     static var isReplay: Bool { environment("WOLFSCALE_SIM_SEED") != nil }
 
+    /// Unoptimised code is some thirty times slower.
+    #if DEBUG
+        private static let stepsByDefault: UInt64 = 80_000
+    #else
+        private static let stepsByDefault: UInt64 = 4_000_000
+    #endif
+
     static func seeds(stepsPerSeed: Int) -> [UInt64] {
         if let seed = environment("WOLFSCALE_SIM_SEED") { return [seed] }
-        let steps = environment("WOLFSCALE_SIM_STEPS") ?? 400_000
+        let steps = environment("WOLFSCALE_SIM_STEPS") ?? stepsByDefault
         return (1...max(steps / UInt64(stepsPerSeed), 4)).map { $0 }
     }
 }
