@@ -96,7 +96,8 @@ import Testing
         }
         #expect(
             Array(script.orders[before...]) == [
-                .awaitApplied(through: LSN(10)), .unfollow(through: LSN(10)), .holdCommits, .attachCapture(term: Term(2)),
+                .awaitApplied(through: LSN(10)), .unfollow(through: LSN(10)), .holdCommits,
+                .attachCapture(term: Term(2)),
                 .openWrites,
             ])
         #expect(script.tenure.state == .primary(term: Term(2)))

@@ -42,7 +42,6 @@ struct Leadership: Sendable {
     var peers: [PeerProgress]
     /// The first entry of the term.
     let noOp: LSN
-    var isCaretaker: Bool
     var heartbeatDue: Instant
     /// When idle followers were last told the commit index.
     var commitPushedAt = Instant.zero
@@ -104,7 +103,7 @@ extension Raft {
         let peers = others.map {
             PeerProgress(peer: $0.number, votes: $0.role.votes, next: firstEntry.first, now: now)
         }
-        leadership = Leadership(peers: peers, noOp: firstEntry.first, isCaretaker: !canServe, heartbeatDue: now)
+        leadership = Leadership(peers: peers, noOp: firstEntry.first, heartbeatDue: now)
         changeRole(to: .leader, reason: reason, &effects)
         setLeader(node, &effects)
         effects.append = firstEntry

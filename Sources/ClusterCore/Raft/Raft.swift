@@ -87,7 +87,7 @@ public struct Raft: Sendable {
     /// Whether this node leads only to hand over its log: it is a witness, or its database cannot serve (any more). It may hold
     /// committed entries that no other live voter has, and then only it can be elected. As soon as some voter that can
     /// serve is there and has the log, leadership goes to it. Its database must not become writable.
-    public var isCaretaker: Bool { leadership?.isCaretaker ?? false }
+    public var isCaretaker: Bool { role == .leader && !canServe }
     /// The voter that is being asked to take over.
     public var transferTarget: NodeNumber? { leadership?.transfer?.target }
 
@@ -159,13 +159,11 @@ public struct Raft: Sendable {
         guard mayLead != allowed else { return }
         mayLead = allowed
         if allowed {
-            if canServe { leadership?.isCaretaker = false }
             let present = electionDeadline
             resetElectionDeadline(now)
             electionDeadline = min(electionDeadline, present)
-        } else {
-            leadership?.isCaretaker = true
-            if election != nil { becomeFollower(reason: .mayNotLead, now, &effects) }
+        } else if election != nil {
+            becomeFollower(reason: .mayNotLead, now, &effects)
         }
     }
 

@@ -63,6 +63,17 @@ struct CaretakerTests {
         #expect(cluster.leader == other && !cluster[other].isCaretaker)
     }
 
+    @Test("A leader that is made a witness hands over")
+    func madeWitness() throws {
+        var cluster = TestCluster(voters(3))
+        cluster.elect(1)
+        cluster.pass(100)
+        try cluster.propose(voters(3).setting(member(1, .witness)), at: 1)
+        cluster.pass(200)
+        #expect(cluster.leader == 2 || cluster.leader == 3)
+        #expect(cluster[1].role == .follower && cluster[1].ownRole == .witness)
+    }
+
     @Test("A caretaker whose database comes back stays leader")
     func databaseBack() {
         var cluster = TestCluster(voters(3))
