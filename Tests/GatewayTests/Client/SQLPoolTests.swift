@@ -120,7 +120,8 @@ import Testing
             defer { kill(pid, SIGCONT) }
             for _ in 0..<3 {
                 let stuck = await error { try await runner.query("SELECT 1") }
-                #expect(stuck?.kind == .timeout || stuck?.kind == .connect)
+                // Where a call is stuck depends on how soon its thread gets to run.
+                #expect([.timeout, .connect, .busy].contains(stuck?.kind), "\(String(describing: stuck))")
                 runner.abandon()
             }
             let connecting = await error { try await runner.query("SELECT 1", deadline: .seconds(10)) }
