@@ -54,7 +54,7 @@ struct AttachedServer: DatabaseServer {
 
     func shell(_ command: String, key: String) async throws {
         do {
-            try await threads.runIfActive { try ManagedServer.run("/bin/sh", ["-c", command]) }
+            _ = try await threads.runIfActive { try ManagedServer.run("/bin/sh", ["-c", command]) }
         } catch { throw ServerError.commandFailed("\(key): \(error)") }
     }
 }

@@ -113,7 +113,7 @@ struct AgentAssembly {
         }
         try log.append(try Batch.encode([entry], first: LSN(1), term: Term(1), codec: .none))
         log.close()
-        try store.save(WriteAheadLog.HardState(term: Term(1), votedFor: identity.number))
+        try store.save(HardState(term: Term(1), votedFor: identity.number))
         try store.save(identity)
         logger.notice("a new cluster", metadata: ["name": "\(identity.clusterName)", "id": "\(identity.clusterID)"])
         return identity
@@ -133,7 +133,7 @@ struct AgentAssembly {
             clusterName: welcome.clusterName, clusterID: welcome.clusterID, nodeID: configuration.node.id,
             number: welcome.number, clusterSecret: welcome.clusterSecret)
         try store.save(identity)
-        try store.save(MembershipRecord(lsn: .zero, membership: welcome.membership))
+        try store.save(StoredMembership(lsn: .zero, membership: welcome.membership))
         logger.notice("joined", metadata: ["cluster": "\(identity.clusterName)", "number": "\(identity.number)"])
         return identity
     }
@@ -161,16 +161,14 @@ struct AgentAssembly {
         if let cut = recovery.cut { logger.warning("the log's end was torn", metadata: ["cut": "\(cut)"]) }
         let summary = try LogSummary(
             base: LogPosition(lsn: recovery.base, term: recovery.baseTerm),
-            runs: recovery.termRuns.map { ClusterCore.TermRun(first: $0.first, term: $0.term) }, last: recovery.last)
-        let saved = try store.loadHardState()
-        let hardState = ClusterCore.HardState(term: saved.term, votedFor: saved.votedFor)
+            runs: recovery.termRuns, last: recovery.last)
         let raft = Raft(
             configuration: RaftConfiguration(
                 node: identity.number, electionTimeoutMin: .milliseconds(configuration.cluster.electionTimeoutMinMs),
                 electionTimeoutMax: .milliseconds(configuration.cluster.electionTimeoutMaxMs),
                 heartbeatInterval: .milliseconds(configuration.cluster.heartbeatIntervalMs),
                 disableAutoElection: configuration.cluster.disableAutoElection, seed: UInt64.random(in: 0 ... .max)),
-            hardState: hardState,
+            hardState: try store.loadHardState(),
             log: summary, memberships: try memberships(recovery, summary, store), committed: try store.loadCommitted(),
             now: Consensus.now)
         let welcomed = try store.memberships().first { $0.lsn == .zero }.map { try Membership(entryBody: $0.body) }
@@ -191,11 +189,11 @@ struct AgentAssembly {
     /// Those in the log, and before them the one that the state store remembers, in case the log was purged past it.
     private func memberships(
         _ recovery: Recovery, _ log: LogSummary, _ store: StateStore
-    ) throws -> [ClusterCore.MembershipRecord] {
+    ) throws -> [MembershipRecord] {
         let first = recovery.memberships.first?.lsn ?? recovery.last.next
         let saved = try store.memberships().last { $0.lsn > .zero && $0.lsn < first }
         return try ([saved].compactMap { $0 } + recovery.memberships).map { record in
-            try ClusterCore.MembershipRecord(record, term: log.term(at: record.lsn) ?? log.base.term)
+            try MembershipRecord(record, term: log.term(at: record.lsn) ?? log.base.term)
         }
     }
 
@@ -224,8 +222,8 @@ struct AgentAssembly {
         let pool = SQLPool(
             SQLConfiguration(
                 address: configuration.socketPath.map { .unix($0) } ?? .tcp(host: database.host, port: database.port),
-                user: database.user,
-                password: try configuration.databasePassword(), database: database.database),
+                user: database.user, password: try configuration.databasePassword(), database: database.database
+            ).trackingLastGTID(),
             size: database.poolSize, deadline: .milliseconds(configuration.api.writeTimeoutMs), name: "writes")
         return HTTPAPI(
             HTTPAPIConfiguration(

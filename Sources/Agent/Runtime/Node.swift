@@ -273,7 +273,7 @@ extension Node: ConsensusObserver {
 
     private func saveMembership(_ membership: Membership, _ lsn: LSN) {
         do {
-            try store.save(MembershipRecord(lsn: lsn, membership: membership))
+            try store.save(StoredMembership(lsn: lsn, membership: membership))
         } catch {
             logger.error("the membership can't be saved", metadata: ["error": "\(error)"])
         }

@@ -1,6 +1,7 @@
 import ClusterCore
 import Foundation
 import Logging
+import NIOCore
 import NIOPosix
 import WriteAheadLog
 
