@@ -58,7 +58,7 @@ let package = Package(
                 .product(name: "Crypto", package: "swift-crypto"),
             ],
             swiftSettings: strict),
-        .target(name: "MariaDBClient", dependencies: ["CMariaDB", nioPosix], swiftSettings: strict),
+        .target(name: "MariaDBClient", dependencies: ["CMariaDB"], swiftSettings: strict),
         .target(
             name: "WANLink", dependencies: ["ClusterCore", "CChecksum", nioCore, nioPosix, logging],
             swiftSettings: strict),

@@ -53,7 +53,7 @@ extension MariaDBServer {
         process.arguments = Array(command.dropFirst())
         let folder = "\(temporaryRoot)/run-\(UUID().uuidString)"
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(atPath: folder) }
+        defer { removeIfPresent(folder) }
         // Files instead of pipes: no amount of output can block the child.
         for name in ["in", "out", "err"] {
             try Data((name == "in" ? input : "").utf8).write(to: URL(fileURLWithPath: "\(folder)/\(name)"))
@@ -80,6 +80,11 @@ extension MariaDBServer {
             throw MariaDBServerError("\(command[0]) failed (\(code)): \(message)")
         }
         return output
+    }
+
+    /// Deletes a file or a folder. One that stays is no reason to fail a test.
+    static func removeIfPresent(_ path: String) {
+        do { try FileManager.default.removeItem(atPath: path) } catch {}
     }
 
     static func find(_ program: String) throws -> String {
@@ -123,7 +128,7 @@ extension MariaDBServer {
         guard rename(draft, target) == 0 || FileManager.default.fileExists(atPath: target) else {
             throw MariaDBServerError("cannot rename \(draft): errno \(errno)")
         }
-        try? FileManager.default.removeItem(atPath: draft)
+        removeIfPresent(draft)
         return target
     }
 

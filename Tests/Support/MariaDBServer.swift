@@ -76,7 +76,7 @@ public final class MariaDBServer: Sendable {
                 "--server-id=\(id)", "--datadir=\(dataDirectory)", "--socket=\(socket)", "--port=\(port)",
                 "--pid-file=\(pidFile)", "--log-error=\(errorLog)",
             ]
-        try? FileManager.default.removeItem(atPath: socket)
+        Self.removeIfPresent(socket)
         let process = try GuardedProcess(command)
         running.withLock { $0 = process }
         try await Self.eventually("server \(id) takes connections (see \(errorLog))", within: .seconds(60)) {
@@ -93,7 +93,7 @@ public final class MariaDBServer: Sendable {
     /// Kills the server if it runs and deletes its folder.
     public func remove() async {
         await kill()
-        try? FileManager.default.removeItem(atPath: directory)
+        Self.removeIfPresent(directory)
     }
 
     /// The server's process, nil when it does not run.
@@ -126,14 +126,15 @@ public final class MariaDBServer: Sendable {
         await process.wait()
     }
 
-    private func pidFromFile() -> pid_t? {
-        (try? String(contentsOfFile: pidFile, encoding: .utf8))
-            .flatMap { pid_t($0.trimmingCharacters(in: .whitespacesAndNewlines)) }
-    }
+    private func pidFromFile() -> pid_t? { pid_t(text(of: pidFile).trimmingCharacters(in: .whitespacesAndNewlines)) }
 
     /// The last lines of the error log.
     public func logTail(lines: Int = 20) -> String {
-        let text = (try? String(contentsOfFile: errorLog, encoding: .utf8)) ?? ""
-        return text.split(separator: "\n").suffix(lines).joined(separator: "\n")
+        return text(of: errorLog).split(separator: "\n").suffix(lines).joined(separator: "\n")
+    }
+
+    /// What the file holds, nothing when it cannot be read.
+    private func text(of path: String) -> String {
+        FileManager.default.contents(atPath: path).map { String(decoding: $0, as: UTF8.self) } ?? ""
     }
 }

@@ -27,6 +27,9 @@ struct AgentAssembly {
     }
 
     func assemble(_ mode: StartMode) async throws -> Agent {
+        guard configuration.replication.mode == .quorum else {
+            throw AgentError("replication.mode = async is for Galera bridges, which this version does not have yet; use quorum")
+        }
         for warning in configuration.warnings { logger.warning("\(warning)") }
         threads.start()
         let directory = try DataDirectory.open(configuration.node.dataDirectory)
@@ -51,7 +54,7 @@ struct AgentAssembly {
         await delegate.set(node)
         let relay = try await startRelay(node, identity)
         await node.start(
-            driver: configuration.node.role == .witness ? nil : makeDriver(node, relayPort: relay.localPort), relay: relay)
+            driver: configuration.node.role == .witness ? nil : try makeDriver(node, relayPort: relay.localPort), relay: relay)
         return Agent(
             service: NodeService(node: node, failures: failures),
             api: configuration.api.enabled ? try makeAPI(node, identity) : nil)
@@ -110,7 +113,7 @@ struct AgentAssembly {
         }
         try log.append(try Batch.encode([entry], first: LSN(1), term: Term(1), codec: .none))
         log.close()
-        try store.save(WriteAheadLog.HardState(term: Term(1), votedFor: identity.number))
+        try store.save(HardState(term: Term(1), votedFor: identity.number))
         try store.save(identity)
         logger.notice("a new cluster", metadata: ["name": "\(identity.clusterName)", "id": "\(identity.clusterID)"])
         return identity
@@ -130,7 +133,7 @@ struct AgentAssembly {
             clusterName: welcome.clusterName, clusterID: welcome.clusterID, nodeID: configuration.node.id,
             number: welcome.number, clusterSecret: welcome.clusterSecret)
         try store.save(identity)
-        try store.save(MembershipRecord(lsn: .zero, membership: welcome.membership))
+        try store.save(StoredMembership(lsn: .zero, membership: welcome.membership))
         logger.notice("joined", metadata: ["cluster": "\(identity.clusterName)", "number": "\(identity.number)"])
         return identity
     }
@@ -158,16 +161,14 @@ struct AgentAssembly {
         if let cut = recovery.cut { logger.warning("the log's end was torn", metadata: ["cut": "\(cut)"]) }
         let summary = try LogSummary(
             base: LogPosition(lsn: recovery.base, term: recovery.baseTerm),
-            runs: recovery.termRuns.map { ClusterCore.TermRun(first: $0.first, term: $0.term) }, last: recovery.last)
-        let saved = try store.loadHardState()
-        let hardState = ClusterCore.HardState(term: saved.term, votedFor: saved.votedFor)
+            runs: recovery.termRuns, last: recovery.last)
         let raft = Raft(
             configuration: RaftConfiguration(
                 node: identity.number, electionTimeoutMin: .milliseconds(configuration.cluster.electionTimeoutMinMs),
                 electionTimeoutMax: .milliseconds(configuration.cluster.electionTimeoutMaxMs),
                 heartbeatInterval: .milliseconds(configuration.cluster.heartbeatIntervalMs),
                 disableAutoElection: configuration.cluster.disableAutoElection, seed: UInt64.random(in: 0 ... .max)),
-            hardState: hardState,
+            hardState: try store.loadHardState(),
             log: summary, memberships: try memberships(recovery, summary, store), committed: try store.loadCommitted(),
             now: Consensus.now)
         let welcomed = try store.memberships().first { $0.lsn == .zero }.map { try Membership(entryBody: $0.body) }
@@ -188,11 +189,11 @@ struct AgentAssembly {
     /// Those in the log, and before them the one that the state store remembers, in case the log was purged past it.
     private func memberships(
         _ recovery: Recovery, _ log: LogSummary, _ store: StateStore
-    ) throws -> [ClusterCore.MembershipRecord] {
+    ) throws -> [MembershipRecord] {
         let first = recovery.memberships.first?.lsn ?? recovery.last.next
         let saved = try store.memberships().last { $0.lsn > .zero && $0.lsn < first }
         return try ([saved].compactMap { $0 } + recovery.memberships).map { record in
-            try ClusterCore.MembershipRecord(record, term: log.term(at: record.lsn) ?? log.base.term)
+            try MembershipRecord(record, term: log.term(at: record.lsn) ?? log.base.term)
         }
     }
 
@@ -220,8 +221,9 @@ struct AgentAssembly {
         let database = configuration.database
         let pool = SQLPool(
             SQLConfiguration(
-                address: .unix(ServerPaths(dataDirectory: configuration.node.dataDirectory).socket), user: database.user,
-                password: try configuration.databasePassword(), database: database.database),
+                address: configuration.socketPath.map { .unix($0) } ?? .tcp(host: database.host, port: database.port),
+                user: database.user, password: try configuration.databasePassword(), database: database.database
+            ).trackingLastGTID(),
             size: database.poolSize, deadline: .milliseconds(configuration.api.writeTimeoutMs), name: "writes")
         return HTTPAPI(
             HTTPAPIConfiguration(
@@ -237,17 +239,15 @@ struct AgentAssembly {
         Credentials(user: "wolfscale_relay", password: Self.hex(identity.clusterSecret.prefix(16)))
     }
 
-    private func makeDriver(_ node: Node, relayPort: Int) async -> DatabaseDriver {
-        let paths = ServerPaths(dataDirectory: configuration.node.dataDirectory)
-        let server = ManagedServer(
-            options: ServerOptions(
-                paths: paths, number: node.identity.number, host: configuration.database.host,
-                port: configuration.database.port, extra: configuration.database.serverOptions,
-                user: geteuid() == 0 ? "root" : nil),
-            logger: logger, threads: threads)
+    private func makeDriver(_ node: Node, relayPort: Int) async throws -> DatabaseDriver {
+        let socket = configuration.socketPath
+        let server = try makeServer(number: node.identity.number)
+        let login = server.administration
         let settings = DatabaseDriver.Settings(
             number: node.identity.number, relayPort: relayPort, relayCredentials: relayCredentials(node.identity),
-            captureAddress: .unix(path: paths.socket), captureCredentials: Credentials(user: NSUserName(), password: ""),
+            captureAddress: socket.map { .unix(path: $0) }
+                ?? .tcp(host: configuration.database.host, port: configuration.database.port),
+            captureCredentials: Credentials(user: login.user, password: login.password ?? ""),
             fragmentBytesMax: configuration.wal.maxFragmentKB << 10,
             orphanDirectory: configuration.node.dataDirectory + "/orphans",
             unresponsiveAfter: .milliseconds(configuration.cluster.electionTimeoutMaxMs * 2))
@@ -256,6 +256,27 @@ struct AgentAssembly {
                 server: server, consensus: node.consensus, capture: node.capture, threads: threads, settings: settings,
                 logger: logger)
         }
+    }
+
+    private func makeServer(number: NodeNumber) throws -> any DatabaseServer {
+        let database = configuration.database
+        guard !database.managed else {
+            return ManagedServer(
+                options: ServerOptions(
+                    paths: ServerPaths(dataDirectory: configuration.node.dataDirectory), number: number, host: database.host,
+                    port: database.port, extra: database.serverOptions, user: geteuid() == 0 ? "root" : nil),
+                logger: logger, threads: threads)
+        }
+        guard let start = database.startCommand, let fence = database.fenceCommand else {
+            throw AgentError(
+                "an attached database in quorum mode needs database.start_command and database.fence_command, for example "
+                    + "\"systemctl start mariadb\" and \"systemctl kill -s KILL mariadb\"")
+        }
+        return AttachedServer(
+            administration: SQLConfiguration(
+                address: configuration.socketPath.map { .unix($0) } ?? .tcp(host: database.host, port: database.port),
+                user: database.user, password: try configuration.databasePassword(), connectTimeout: .seconds(5)),
+            startCommand: start, fenceCommand: fence, logger: logger, threads: threads)
     }
 }
 

@@ -132,7 +132,7 @@ final class Consensus {
 
     private func carryOut(_ effects: RaftEffects) {
         do {
-            if let state = effects.hardState { try store.save(WriteAheadLog.HardState(state)) }
+            if let state = effects.hardState { try store.save(state) }
             if let lsn = effects.truncateAfter { try log.truncate(after: lsn) }
         } catch {
             return stop(error)
@@ -235,8 +235,4 @@ final class Consensus {
             logger.error("the log can't be read for a peer", metadata: ["peer": "\(peer)", "error": "\(error)"])
         }
     }
-}
-
-extension WriteAheadLog.HardState {
-    init(_ state: ClusterCore.HardState) { self.init(term: state.term, votedFor: state.votedFor) }
 }

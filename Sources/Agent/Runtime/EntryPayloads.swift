@@ -20,14 +20,14 @@ extension Membership {
     }
 }
 
-extension WriteAheadLog.MembershipRecord {
+extension StoredMembership {
     init(lsn: LSN, membership: Membership) throws {
         self.init(lsn: lsn, body: ByteBuffer(bytes: try JSONEncoder().encode(membership)))
     }
 }
 
-extension ClusterCore.MembershipRecord {
-    init(_ record: WriteAheadLog.MembershipRecord, term: Term) throws {
+extension MembershipRecord {
+    init(_ record: StoredMembership, term: Term) throws {
         self.init(
             position: LogPosition(lsn: record.lsn, term: term), membership: try Membership(entryBody: record.body))
     }

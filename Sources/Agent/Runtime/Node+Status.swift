@@ -8,7 +8,7 @@ import WriteAheadLog
 /// What the node says of itself and of its cluster.
 extension Node {
     /// The agent's version.
-    nonisolated static let version = "0.1.0"
+    nonisolated static let version = AgentVersion.text
 
     var status: NodeStatus {
         let raft = consensus.raft

@@ -75,6 +75,11 @@ public final class DataDirectory: Sendable {
 
     private static func makeDirectory(_ path: String) throws(DataDirectoryError) {
         if mkdir(path, 0o700) == 0 { return }
+        if errno == ENOENT, let slash = path.lastIndex(of: "/"), slash > path.startIndex {
+            try makeDirectory(String(path[..<slash]))
+            guard mkdir(path, 0o700) == 0 else { throw .last("mkdir", path) }
+            return
+        }
         guard errno == EEXIST else { throw .last("mkdir", path) }
         var status = stat()
         guard stat(path, &status) == 0 else { throw .last("stat", path) }

@@ -160,8 +160,8 @@ struct LogRecovery {
     private static let membershipsMax = 4
     private static let membershipWindowBytes = 32 << 10
 
-    private func newestMemberships(_ segments: [Segment]) throws(WALError) -> [MembershipRecord] {
-        var records: [MembershipRecord] = []
+    private func newestMemberships(_ segments: [Segment]) throws(WALError) -> [StoredMembership] {
+        var records: [StoredMembership] = []
         for segment in segments.reversed() {
             for lsn in segment.memberships.reversed() where records.count < Self.membershipsMax {
                 records.append(try membership(at: lsn, in: segment))
@@ -170,7 +170,7 @@ struct LogRecovery {
         return records.reversed()
     }
 
-    private func membership(at lsn: LSN, in segment: Segment) throws(WALError) -> MembershipRecord {
+    private func membership(at lsn: LSN, in segment: Segment) throws(WALError) -> StoredMembership {
         let start = segment.start(for: lsn).offset
         let file: any DiskFile
         do throws(DiskError) {
@@ -189,6 +189,6 @@ struct LogRecovery {
         guard let batch, batch.first == lsn, let entry = try batch.entries().first else {
             throw .corrupt(segment: segment.name, offset: scanner.offset, lsn: lsn, reason: "no membership lies there")
         }
-        return MembershipRecord(lsn: lsn, body: entry.body)
+        return StoredMembership(lsn: lsn, body: entry.body)
     }
 }

@@ -2,7 +2,7 @@ import ClusterCore
 import NIOCore
 
 /// A membership entry, as it lies in the log or in the state store.
-public struct MembershipRecord: Hashable, Sendable {
+public struct StoredMembership: Hashable, Sendable {
     public var lsn: LSN
     /// JSON.
     public var body: ByteBuffer
@@ -22,7 +22,7 @@ public struct Recovery: Sendable {
     public let termRuns: [TermRun]
     public let last: LSN
     /// The newest memberships in the log, ascending, at most four; those before may have been purged.
-    public let memberships: [MembershipRecord]
+    public let memberships: [StoredMembership]
     /// After the last entry.
     public let state: GTIDState
     /// What was invalid and removed; nil when everything was valid.

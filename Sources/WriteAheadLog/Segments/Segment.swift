@@ -1,16 +1,5 @@
 import ClusterCore
 
-/// The first entry of a term, and the term.
-public struct TermRun: Hashable, Sendable {
-    public let first: LSN
-    public let term: Term
-
-    public init(first: LSN, term: Term) {
-        self.first = first
-        self.term = term
-    }
-}
-
 /// What the memory holds of a segment: everything but its batches.
 struct Segment: Sendable {
     let header: SegmentHeader

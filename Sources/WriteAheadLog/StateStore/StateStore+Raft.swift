@@ -3,17 +3,6 @@ import Foundation
 import GRDB
 import NIOCore
 
-/// What a Raft server must have on disk before it answers: its term, and whom it voted for in it.
-public struct HardState: Hashable, Sendable {
-    public var term: Term
-    public var votedFor: NodeNumber?
-
-    public init(term: Term = .zero, votedFor: NodeNumber? = nil) {
-        self.term = term
-        self.votedFor = votedFor
-    }
-}
-
 /// Which node of which cluster this is.
 public struct Identity: Hashable, Sendable {
     public var clusterName: String
@@ -89,7 +78,7 @@ extension StateStore {
     public static let membershipsMax = 16
 
     /// Keeps a membership under the LSN of its entry (zero for one that came from outside the log). Durable on return.
-    public func save(_ membership: MembershipRecord) throws(StateStoreError) {
+    public func save(_ membership: StoredMembership) throws(StateStoreError) {
         try write { db in
             try db.execute(
                 sql: "INSERT OR REPLACE INTO membership VALUES (?, ?)",
@@ -109,11 +98,11 @@ extension StateStore {
     }
 
     /// All kept, ascending.
-    public func memberships() throws(StateStoreError) -> [MembershipRecord] {
+    public func memberships() throws(StateStoreError) -> [StoredMembership] {
         try read { db in
             try Row.fetchAll(db, sql: "SELECT lsn, body FROM membership ORDER BY lsn").map { row in
                 let body: Data = row["body"]
-                return MembershipRecord(lsn: LSN(UInt64(stored: row["lsn"])), body: ByteBuffer(bytes: body))
+                return StoredMembership(lsn: LSN(UInt64(stored: row["lsn"])), body: ByteBuffer(bytes: body))
             }
         }
     }

@@ -7,7 +7,7 @@ import Testing
 
 extension Lab {
     /// FACTS section 3: a real replica behind ``BinlogServer``.
-    @Suite struct ApplyTests {
+    @Suite(.timeLimit(.minutes(2))) struct ApplyTests {
         private func withPair(_ body: (MariaDBServer, MariaDBServer, Relay) async throws -> Void) async throws {
             try await MariaDBServer.withServer(id: 1) { first in
                 try await MariaDBServer.withServer(id: 2) { second in

@@ -7,7 +7,7 @@ import Testing
 
 extension Lab {
     /// What a real server streams.
-    @Suite struct CaptureTests {
+    @Suite(.timeLimit(.minutes(2))) struct CaptureTests {
         private let table = "CREATE DATABASE a; CREATE TABLE a.t (i INT PRIMARY KEY, b LONGBLOB)"
 
         @Test func knowsTransactionsOfEveryKind() async throws {

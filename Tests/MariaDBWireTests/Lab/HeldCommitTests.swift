@@ -4,7 +4,7 @@ import Testing
 
 extension Lab {
     /// FACTS 1.4 to 1.8 on a real server: what holds a commit, and what lets it go.
-    @Suite struct HeldCommitTests {
+    @Suite(.timeLimit(.minutes(2))) struct HeldCommitTests {
         private let table = "CREATE DATABASE a; CREATE TABLE a.t (i INT PRIMARY KEY)"  // 0-1-1 and 0-1-2
         private let enable = "SET GLOBAL rpl_semi_sync_master_enabled=ON"
 

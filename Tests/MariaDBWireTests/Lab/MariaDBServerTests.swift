@@ -2,7 +2,7 @@ import LabSupport
 import Testing
 
 extension Lab {
-    @Suite struct MariaDBServerTests {
+    @Suite(.timeLimit(.minutes(2))) struct MariaDBServerTests {
         /// Without `--init-rpl-role=SLAVE`: with it the kill may take the last transaction back (FACTS 2.2).
         @Test func startsStopsAndStartsAgain() async throws {
             try await MariaDBServer.withServer(id: 7, options: ["--log-bin=binlog"]) { server in

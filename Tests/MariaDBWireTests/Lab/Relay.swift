@@ -84,9 +84,9 @@ final class Relay: BinlogSourceDelegate, BinlogServerDelegate, @unchecked Sendab
     // MARK: Capturing
 
     func binlogSource(_ source: BinlogSource, captured transactions: [CapturedTransaction]) {
-        if forgets, cursors.values.allSatisfy({ $0.next >= log.count }) {
-            log.removeAll(keepingCapacity: true)
-            for key in cursors.keys { cursors[key]?.next = 0 }
+        if forgets, let sent = cursors.values.map(\.next).min() {
+            log.removeFirst(sent)
+            for key in cursors.keys { cursors[key]?.next -= sent }
         }
         log += transactions
         capturedBytes += transactions.reduce(0) { $0 + $1.events.readableBytes }

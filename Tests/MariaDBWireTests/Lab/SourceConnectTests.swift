@@ -8,7 +8,7 @@ import Testing
 
 extension Lab {
     /// Logins, and the ways in which a start is refused.
-    @Suite struct SourceConnectTests {
+    @Suite(.timeLimit(.minutes(2))) struct SourceConnectTests {
         private func failure(
             _ server: MariaDBServer, from start: String = "",
             change: (inout BinlogSource.Configuration) -> Void = { _ in }

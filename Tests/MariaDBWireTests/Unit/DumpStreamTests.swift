@@ -137,6 +137,23 @@ import Testing
         #expect(captured.map(\.events) == [Make.concatenated(events)])
     }
 
+    @Test(arguments: [1, 40, 1 << 20], [true, false]) func readsWhatAServerWrote(
+        _ pieceBytes: Int, _ semiSync: Bool
+    ) throws {
+        let events = FuzzTests.split(RealEvents.bytes).map { (event: $0, ack: false) }
+        var stream = DumpStream.make(semiSync: semiSync)
+        let captured = try stream.feed(
+            Make.stream(position: UInt64(RealEvents.fileOffset), semiSync: semiSync, events), pieceBytes: pieceBytes)
+        #expect(captured.map(\.gtid.description) == ["0-1-1", "0-1-2", "0-1-3", "0-1-4", "0-1-5", "5-1-1"])
+        #expect(captured.allSatisfy { $0.part == .whole })
+        #expect(Make.concatenated(captured.map(\.events)) == RealEvents.bytes)
+        var end = RealEvents.fileOffset
+        for transaction in captured {
+            end += transaction.events.readableBytes
+            #expect(transaction.endOffset == UInt64(end))
+        }
+    }
+
     // MARK: What must not pass
 
     private func failure(_ events: [ByteBuffer], change: (inout ByteBuffer) -> Void = { _ in }) -> BinlogSourceError? {

@@ -42,13 +42,13 @@ import Testing
 
     @Test(arguments: seeds) func dumpStreamsNeverTrap(_ seed: UInt64) {
         var random = SeededGenerator(seed: seed)
-        let events = [
+        let made = [
             EventFactory.transaction("0-1-7", rowBytes: 3000), EventFactory.gtid("0-1-8", flags: .standalone),
             EventFactory.query("CREATE DATABASE x"), EventFactory.gtid("0-1-9"), EventFactory.query("COMMIT"),
         ]
-        // Events, not the transaction as one, stand in a packet each.
-        let split = events.flatMap { Self.split($0) }
-        let original = Array(buffer: EventFactory.stream(split.map { ($0, true) }))
+        // Every event stands in a packet of its own.
+        let events = (made + [RealEvents.bytes]).flatMap { Self.split($0) }
+        let original = Array(buffer: EventFactory.stream(events.map { ($0, true) }))
         for _ in 0..<60 {
             var bytes = original
             mutate(&bytes, &random)
@@ -104,7 +104,7 @@ import Testing
 
     @Test(arguments: seeds) func relayedBytesNeverTrap(_ seed: UInt64) {
         var random = SeededGenerator(seed: seed)
-        let original = Array(buffer: EventFactory.transaction("0-1-7", rowBytes: 400))
+        let original = Array(buffer: RealEvents.bytes)
         for _ in 0..<100 {
             var bytes = original
             mutate(&bytes, &random)

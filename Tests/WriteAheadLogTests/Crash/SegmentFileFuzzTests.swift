@@ -23,7 +23,12 @@ import WriteAheadLog
             _ = try log.log.locate(Sample.gtid(5))
             _ = try log.log.state(through: LSN(3))
             _ = try log.log.read(from: log.log.first, bytesMax: 10_000)
+            _ = try log.log.verify()
             if log.log.last > LSN(2) { try log.log.truncate(after: LSN(2)) }
+            for _ in 0..<3 {
+                let next = log.log.last.rawValue + 1
+                try log.append(Sample.batch(next, [Sample.transaction(next)], term: log.log.lastTerm.rawValue))
+            }
         } catch {
             #expect(!"\(error)".isEmpty)
         }

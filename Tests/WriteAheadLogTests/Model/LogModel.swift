@@ -108,7 +108,7 @@ struct LogModel {
         return runs
     }
 
-    var memberships: [MembershipRecord] {
-        items.filter { $0.entry.kind == .membership }.map { MembershipRecord(lsn: $0.lsn, body: $0.entry.body) }
+    var memberships: [StoredMembership] {
+        items.filter { $0.entry.kind == .membership }.map { StoredMembership(lsn: $0.lsn, body: $0.entry.body) }
     }
 }

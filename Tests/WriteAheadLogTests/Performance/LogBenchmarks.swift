@@ -4,7 +4,7 @@ import NIOCore
 import Testing
 import WriteAheadLog
 
-/// Figures, not verdicts: `WAL_BENCHMARK=1 swift test -c release --filter LogBenchmarks`.
+/// Figures, not verdicts: `WAL_BENCHMARK=1 swift test -c release --filter LogBenchmarks`; the number is the log's size in GB.
 @Suite(.serialized, .enabled(if: ProcessInfo.processInfo.environment["WAL_BENCHMARK"] != nil))
 struct LogBenchmarks {
     private let clock = ContinuousClock()
@@ -66,16 +66,26 @@ struct LogBenchmarks {
         for log in logs { log.close() }
     }
 
-    @Test func oneGigabyte() throws {
+    private var gigabytes: Int { ProcessInfo.processInfo.environment["WAL_BENCHMARK"].flatMap(Int.init) ?? 1 }
+
+    /// The process's memory as Linux counts it.
+    private func memory() throws -> String {
+        let status = try String(contentsOfFile: "/proc/self/status", encoding: .utf8)
+        return status.split(separator: "\n").filter { $0.hasPrefix("VmRSS") || $0.hasPrefix("VmHWM") }.joined(
+            separator: ", ")
+    }
+
+    @Test func sequentialThroughput() throws {
         let directory = try TemporaryDirectory()
         let (log, _, notices) = try log(directory.path)
-        let batchCount: UInt64 = 16_384
+        let batchCount = UInt64(gigabytes) * 16_384
         let perBatch: UInt64 = 32
-        let body = Sample.body(2048, salt: 1)
+        let bodies = (0..<1024).map { Sample.body(2048, salt: UInt64($0)) }
         func encode(_ number: UInt64, _ codec: Codec) throws(WALError) -> Batch {
             let first = number * perBatch + 1
             return try Batch.encode(
-                (first..<first + perBatch).map { .transaction(Sample.gtid($0), events: body) }, first: LSN(first),
+                (first..<first + perBatch).map { .transaction(Sample.gtid($0), events: bodies[Int($0 % 1024)]) },
+                first: LSN(first),
                 term: Term(1), codec: codec)
         }
         var start = clock.now
@@ -86,13 +96,14 @@ struct LogBenchmarks {
         for number in 0..<batchCount {
             let batch = try encode(number, .none)
             bytes += batch.bytes.readableBytes
-            while log.queuedBytes > 64 << 20 { try notices.wait(for: log.durable.next) }
+            while log.queuedBytes > 32 << 20 { try notices.wait(for: log.durable.next) }
             try log.append(batch)
         }
         try notices.wait(for: LSN(batchCount * perBatch))
         rate("append, encoding included", bytes: bytes, clock.now - start)
         try reading(log, bytes: bytes)
         log.close()
+        print("memory with the log open: \(try memory())")
         let (again, recovery, _) = try self.log(directory.path)
         print("open \(bytes / 1_000_000) MB in \(again.segments.count) segments: \(recovery.duration)")
         again.close()

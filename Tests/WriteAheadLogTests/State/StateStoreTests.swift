@@ -44,11 +44,11 @@ import WriteAheadLog
     @Test func keepsTheNewestMemberships() throws {
         let store = try StateStore(path: path)
         for lsn in UInt64(0)..<40 {
-            try store.save(MembershipRecord(lsn: LSN(lsn), body: ByteBuffer(string: "{\"at\":\(lsn)}")))
+            try store.save(StoredMembership(lsn: LSN(lsn), body: ByteBuffer(string: "{\"at\":\(lsn)}")))
         }
         #expect(try store.memberships().map(\.lsn.rawValue) == Array(24..<40))
         try store.removeMemberships(after: LSN(30))
-        #expect(try store.memberships().last == MembershipRecord(lsn: LSN(30), body: ByteBuffer(string: "{\"at\":30}")))
+        #expect(try store.memberships().last == StoredMembership(lsn: LSN(30), body: ByteBuffer(string: "{\"at\":30}")))
     }
 
     @Test func keepsValuesByKey() throws {
