@@ -85,17 +85,19 @@ extension LogScan {
         if let run = underWay, run.first > base { return (run.gtid, run.first) }
         let found: (gtid: GTID, lsn: LSN)? = try walk(view, from: start) { header, history in
             switch header.kind {
-            case .noOp, .membership: break
+            case .noOp, .membership, .fragmentMiddle: break
             case .transactions, .fragmentFirst:
                 if let lsn = header.firstLSN(notCoveredBy: position), let gtid = header.gtid(at: lsn) {
                     return (gtid, lsn)
                 }
-            case .fragmentMiddle, .fragmentLast:
+            case .fragmentLast:
                 if let run = underWay, history.continues(header) { return (run.gtid, run.first) }
             }
-            var next = history
-            next.apply(header)
-            if next.open != underWay { underWay = nil }
+            if underWay != nil {
+                var next = history
+                next.apply(header)
+                if next.open != underWay { underWay = nil }
+            }
             return nil
         }
         return found ?? underWay.map { ($0.gtid, $0.first) }
