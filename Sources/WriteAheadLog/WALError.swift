@@ -61,8 +61,8 @@ extension WALError: CustomStringConvertible {
         case .termWentBack(let last, let found):
             "the log's last entry has term \(last), but the batch has the earlier term \(found)"
         case .queueFull(let queued, let limit):
-            "\(queued) bytes wait to be written (limit \(limit)): the disk does not keep up; append again after the next "
-                + "notice"
+            "\(queued) bytes wait to be written (limit \(limit)): the disk does not keep up; append again after the "
+                + "next notice"
         case .io(let operation, let path, let errno):
             "\(operation) \(path): \(DiskError.text(of: errno)) (errno \(errno))"
         case .diskFull(let operation, let path):
@@ -73,8 +73,8 @@ extension WALError: CustomStringConvertible {
                 + "\(cause)"
         case .corruptCommitted(let segment, let offset, let lsn, let committed, let reason):
             "\(segment) at offset \(offset): LSN \(lsn) is damaged or missing (\(reason)), although everything up to "
-                + "LSN \(committed) was committed. Nothing was cut. Check the disk, move the wal directory aside, and let "
-                + "the node be provisioned again from its peers"
+                + "LSN \(committed) was committed. Nothing was cut. Check the disk, move the wal directory aside, and "
+                + "let the node be provisioned again from its peers"
         case .corrupt(let segment, let offset, let lsn, let reason):
             "\(segment) at offset \(offset): LSN \(lsn) cannot be read (\(reason)). Check the disk; the node can be "
                 + "provisioned again from its peers"
