@@ -61,23 +61,26 @@ extension WALError: CustomStringConvertible {
         case .termWentBack(let last, let found):
             "the log's last entry has term \(last), but the batch has the earlier term \(found)"
         case .queueFull(let queued, let limit):
-            "\(queued) bytes wait to be written (limit \(limit)): the disk does not keep up; append again after the next notice"
+            "\(queued) bytes wait to be written (limit \(limit)): the disk does not keep up; append again after the "
+                + "next notice"
         case .io(let operation, let path, let errno):
             "\(operation) \(path): \(DiskError.text(of: errno)) (errno \(errno))"
         case .diskFull(let operation, let path):
             "\(operation) \(path): the file system is full. Free or add space there (old segments go by "
                 + "wal.retention_hours and wal.max_size_mb), then restart the agent"
         case .failed(let cause):
-            "the log stopped after an error and takes nothing more; restart the agent once it is mended. Cause: \(cause)"
+            "the log stopped after an error and takes nothing more; restart the agent once it is mended. Cause: "
+                + "\(cause)"
         case .corruptCommitted(let segment, let offset, let lsn, let committed, let reason):
-            "\(segment) at offset \(offset): LSN \(lsn) is damaged or missing (\(reason)), although everything up to LSN "
-                + "\(committed) was committed. Nothing was cut. Check the disk, move the wal directory aside, and let the "
-                + "node be provisioned again from its peers"
+            "\(segment) at offset \(offset): LSN \(lsn) is damaged or missing (\(reason)), although everything up to "
+                + "LSN \(committed) was committed. Nothing was cut. Check the disk, move the wal directory aside, and "
+                + "let the node be provisioned again from its peers"
         case .corrupt(let segment, let offset, let lsn, let reason):
             "\(segment) at offset \(offset): LSN \(lsn) cannot be read (\(reason)). Check the disk; the node can be "
                 + "provisioned again from its peers"
         case .newerFormat(let path, let version):
-            "\(path) has format version \(version), which this version of the agent does not know: install the newer agent"
+            "\(path) has format version \(version), which this version of the agent does not know: install the newer "
+                + "agent"
         case .purged(let requested, let first):
             "LSN \(requested) is no longer kept, the log begins at LSN \(first): the reader needs provisioning"
         case .beyondEnd(let requested, let last):

@@ -2,11 +2,11 @@ import ClusterCore
 import NIOCore
 
 extension Batch {
-    /// Encodes entries that follow each other from `first` on. With ``Codec/lz4`` a payload that does not shrink is stored as it
-    /// is.
+    /// Encodes entries that follow each other from `first` on. With ``Codec/lz4`` a payload that does not shrink is
+    /// stored as it is.
     ///
-    /// Throws ``WALError/invalidEntries(_:)`` when the entries cannot share a batch (only transactions can) or lack their GTID,
-    /// ``WALError/tooLarge(what:actual:limit:)`` over ``entriesMax`` or ``rawBytesMax``.
+    /// Throws ``WALError/invalidEntries(_:)`` when the entries cannot share a batch (only transactions can) or lack
+    /// their GTID, ``WALError/tooLarge(what:actual:limit:)`` over ``entriesMax`` or ``rawBytesMax``.
     public static func encode(_ entries: [Entry], first: LSN, term: Term, codec: Codec) throws(WALError) -> Batch {
         let kind = try commonKind(of: entries)
         guard first > .zero, first < .limit else { throw .invalidEntries("no entry can have LSN \(first)") }

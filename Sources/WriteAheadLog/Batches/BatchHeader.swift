@@ -62,8 +62,8 @@ extension BatchHeader {
 
     /// Reads the header at `start` without moving the buffer's indices.
     ///
-    /// The first twelve bytes (magic, version, header length) and the checksum in the header's last four are the same in every
-    /// version, so that a newer format is told apart from damage.
+    /// The first twelve bytes (magic, version, header length) and the checksum in the header's last four are the
+    /// same in every version, so that a newer format is told apart from damage.
     init(peeking buffer: ByteBuffer, at start: Int) throws(BatchFault) {
         let available = buffer.writerIndex - start
         guard let magic = buffer.little(UInt32.self, at: start), available >= Self.prefixBytes,

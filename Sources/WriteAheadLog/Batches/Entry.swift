@@ -6,7 +6,8 @@ public enum EntryKind: UInt8, Sendable, CaseIterable {
     case noOp, membership, transaction, fragment
 }
 
-/// Which part of its transaction a fragment is. A fragmented transaction has one first, any number of middles, one last.
+/// Which part of its transaction a fragment is. A fragmented transaction has one first, any number of middles, one
+/// last.
 public enum FragmentPart: UInt8, Sendable, CaseIterable {
     case first, middle, last
 }

@@ -3,8 +3,9 @@ import NIOCore
 
 /// The payload of a batch: its entries one after the other. Kinds and GTIDs are in the header and not repeated.
 ///
-/// An entry is a flag byte (1: has a source position; 2: in the same file as the entry before), the source offset (u64), the
-/// length (u8) and bytes of the file name, each only when flagged so, then the body's length (u32) and the body.
+/// An entry is a flag byte (1: has a source position; 2: in the same file as the entry before), the source offset
+/// (u64), the length (u8) and bytes of the file name, each only when flagged so, then the body's length (u32) and
+/// the body.
 enum EntryCoding {
     private static let hasSource: UInt8 = 1
     private static let sameFile: UInt8 = 2

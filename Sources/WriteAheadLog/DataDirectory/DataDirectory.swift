@@ -8,8 +8,8 @@
 
 /// The agent's data directory, locked for this process as long as the value lives.
 ///
-/// The lock is `flock` on `<path>/lock`: it goes with the process whatever ends it, and is not inherited by programs that the agent
-/// starts. The file's contents, the holder's process id, are for people.
+/// The lock is `flock` on `<path>/lock`: it goes with the process whatever ends it, and is not inherited by
+/// programs that the agent starts. The file's contents, the holder's process id, are for people.
 public final class DataDirectory: Sendable {
     public let path: String
     /// Segments of the write-ahead log.
@@ -25,7 +25,8 @@ public final class DataDirectory: Sendable {
     private let lock: Int32
 
     private static let rooms = ["wal", "state", "data", "run", "orphans"]
-    /// What else may lie in a data directory before the agent first opens it: the managed server's data, and what a mount point has.
+    /// What else may lie in a data directory before the agent first opens it: the managed server's data, and what a
+    /// mount point has.
     private static let neighbours: Set<String> = ["mariadb", "lost+found"]
     private static let lockName = "lock"
 
@@ -38,8 +39,8 @@ public final class DataDirectory: Sendable {
 
     /// Creates what is missing, with access for the owner only, and takes the lock.
     ///
-    /// Throws ``DataDirectoryError/locked(path:holder:)`` when another process has it, and ``DataDirectoryError/notOurs(path:found:)``
-    /// for a directory with something else in it.
+    /// Throws ``DataDirectoryError/locked(path:holder:)`` when another process has it, and
+    /// ``DataDirectoryError/notOurs(path:found:)`` for a directory with something else in it.
     public static func open(_ path: String) throws(DataDirectoryError) -> DataDirectory {
         try makeDirectory(path)
         try checkOurs(path)
@@ -54,8 +55,9 @@ public final class DataDirectory: Sendable {
         return directory
     }
 
-    /// Renames the log's directory, whose log is closed, to the first free `wal.aside-N`, and makes an empty one: the node is to be
-    /// provisioned anew, and the damaged log stays for people to look at. Returns the new name's path.
+    /// Renames the log's directory, whose log is closed, to the first free `wal.aside-N`, and makes an empty one:
+    /// the node is to be provisioned anew, and the damaged log stays for people to look at. Returns the new name's
+    /// path.
     public func setLogAside() throws(DataDirectoryError) -> String {
         let aside: String
         do throws(DiskError) {
@@ -143,11 +145,12 @@ public enum DataDirectoryError: Error, Hashable, Sendable, CustomStringConvertib
     public var description: String {
         switch self {
         case .locked(let path, let holder):
-            "\(path) is locked by \(holder.map { "the process with id \($0)" } ?? "another process"): an agent already runs "
-                + "on this data directory. Stop it, or give this one a node.data_dir of its own"
+            "\(path) is locked by \(holder.map { "the process with id \($0)" } ?? "another process"): an agent already "
+                + "runs on this data directory. Stop it, or give this one a node.data_dir of its own"
         case .notADirectory(let path): "\(path) is not a directory"
         case .notOurs(let path, let found):
-            "\(path) holds something that is not the agent's (\(found.joined(separator: ", "))): choose an empty directory"
+            "\(path) holds something that is not the agent's (\(found.joined(separator: ", "))): choose an empty "
+                + "directory"
         case .io(let operation, let path, let errno):
             "\(operation) \(path): \(DiskError.text(of: errno)) (errno \(errno))"
         }

@@ -1,6 +1,7 @@
 import NIOCore
 
-/// What the log asks of a file system. `PosixDisk` is the real one; tests put one in its place that fails and loses power.
+/// What the log asks of a file system. `PosixDisk` is the real one; tests put one in its place that fails and loses
+/// power.
 ///
 /// Assumed of a disk: what `sync` returned for is kept through a loss of power; what it did not return for may be there
 /// wholly, partly, or not at all.

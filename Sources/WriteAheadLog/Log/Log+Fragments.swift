@@ -10,8 +10,8 @@ public enum FragmentedTransaction: Hashable, Sendable {
 }
 
 extension Log {
-    /// Whether the fragmented transaction that begins at `first` is complete, and where. Reads headers only; for a transaction of 2 GB
-    /// that takes some milliseconds.
+    /// Whether the fragmented transaction that begins at `first` is complete, and where. Reads headers only; for a
+    /// transaction of 2 GB that takes some milliseconds.
     ///
     /// Throws ``WALError/invalidEntries(_:)`` when no first fragment lies at `first`.
     public func fragmentedTransaction(at first: LSN) throws(WALError) -> FragmentedTransaction {

@@ -1,9 +1,9 @@
 import ClusterCore
 
 extension Log {
-    /// The LSN from which a reader must read that skips what `position` covers: that of the first transaction not covered, of its
-    /// first fragment if it has several; after the last entry when everything is covered. It may be earlier when an abandoned
-    /// fragmented transaction lies there.
+    /// The LSN from which a reader must read that skips what `position` covers: that of the first transaction not
+    /// covered, of its first fragment if it has several; after the last entry when everything is covered. It may be
+    /// earlier when an abandoned fragmented transaction lies there.
     ///
     /// Throws ``WALError/positionPurged(position:purged:)`` when the log no longer reaches back so far.
     public func start(for position: GTIDPosition) throws(WALError) -> LSN {
@@ -27,14 +27,16 @@ extension Log {
         }
     }
 
-    /// Whether exactly this transaction is in the log, whole, or lies at or before what the log held before its first entry for
-    /// that domain and server. Of each server's own sequence numbers it is assumed that they never go back.
+    /// Whether exactly this transaction is in the log, whole, or lies at or before what the log held before its
+    /// first entry for that domain and server. Of each server's own sequence numbers it is assumed that they never
+    /// go back.
     public func contains(_ gtid: GTID) throws(WALError) -> Bool {
         if monitor.withLock({ $0.baseHistory.frontier.reaches(gtid) }) { return true }
         return try locate(gtid) != nil
     }
 
-    /// Where exactly this transaction lies, of a fragmented one the last fragment; nil when it is not in the log whole, or no longer.
+    /// Where exactly this transaction lies, of a fragmented one the last fragment; nil when it is not in the log
+    /// whole, or no longer.
     public func locate(_ gtid: GTID) throws(WALError) -> LSN? {
         try stable { () throws(WALError) in
             let view: LogScan.View? = monitor.withLock { state in
@@ -49,7 +51,8 @@ extension Log {
         }
     }
 
-    /// The GTID state after everything up to and with the entry at `lsn`; of a fragmented transaction its last fragment counts.
+    /// The GTID state after everything up to and with the entry at `lsn`; of a fragmented transaction its last
+    /// fragment counts.
     /// - Parameter lsn: an entry of the log, or the one before its first.
     public func state(through lsn: LSN) throws(WALError) -> GTIDState {
         try stable { () throws(WALError) in
@@ -85,17 +88,19 @@ extension LogScan {
         if let run = underWay, run.first > base { return (run.gtid, run.first) }
         let found: (gtid: GTID, lsn: LSN)? = try walk(view, from: start) { header, history in
             switch header.kind {
-            case .noOp, .membership: break
+            case .noOp, .membership, .fragmentMiddle: break
             case .transactions, .fragmentFirst:
                 if let lsn = header.firstLSN(notCoveredBy: position), let gtid = header.gtid(at: lsn) {
                     return (gtid, lsn)
                 }
-            case .fragmentMiddle, .fragmentLast:
+            case .fragmentLast:
                 if let run = underWay, history.continues(header) { return (run.gtid, run.first) }
             }
-            var next = history
-            next.apply(header)
-            if next.open != underWay { underWay = nil }
+            if underWay != nil {
+                var next = history
+                next.apply(header)
+                if next.open != underWay { underWay = nil }
+            }
             return nil
         }
         return found ?? underWay.map { ($0.gtid, $0.first) }

@@ -4,18 +4,19 @@ import NIOCore
 extension Log {
     /// Recent batches, from the one that holds `from` on, out of memory: never blocks on the disk.
     ///
-    /// At least one batch, more while all together have at most `bytesMax` bytes. Empty when `from` is right after the last entry;
-    /// nil when `from` is not in memory, and ``read(from:bytesMax:)`` is called for.
+    /// At least one batch, more while all together have at most `bytesMax` bytes. Empty when `from` is right after
+    /// the last entry; nil when `from` is not in memory, and ``read(from:bytesMax:)`` is called for.
     public func cached(from: LSN, bytesMax: Int) -> [Batch]? {
         monitor.withLock { state in
             from == state.last.next ? [] : state.recent.from(from, bytesMax: bytesMax)
         }
     }
 
-    /// Batches from the one that holds `from` on, from memory or from disk. Blocks; any thread may call it, even several.
+    /// Batches from the one that holds `from` on, from memory or from disk. Blocks; any thread may call it, even
+    /// several.
     ///
-    /// At least one batch, more while all together have at most `bytesMax` bytes; fewer at the end of a segment. Empty when `from`
-    /// is right after the last entry. Every batch is verified.
+    /// At least one batch, more while all together have at most `bytesMax` bytes; fewer at the end of a segment.
+    /// Empty when `from` is right after the last entry. Every batch is verified.
     public func read(from: LSN, bytesMax: Int) throws(WALError) -> [Batch] {
         try stable { () throws(WALError) in
             enum Source {
@@ -73,8 +74,8 @@ extension Log {
 
     private static let readWindowBytes = (64 << 10)...(1 << 20)
 
-    /// Headers alone, from the batch that holds `from` on: at least one, at most `limit`, fewer at the end of a segment; empty when
-    /// `from` is right after the last entry. Payloads are neither read nor verified.
+    /// Headers alone, from the batch that holds `from` on: at least one, at most `limit`, fewer at the end of a
+    /// segment; empty when `from` is right after the last entry. Payloads are neither read nor verified.
     public func headers(from: LSN, limit: Int) throws(WALError) -> [BatchHeader] {
         try stable { () throws(WALError) in
             let view: LogScan.View? = try monitor.withLock { state throws(WALError) in

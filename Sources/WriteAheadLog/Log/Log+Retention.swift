@@ -41,8 +41,9 @@ extension Log {
     /// What the log's files take, reserved space included, in bytes.
     public var sizeBytes: UInt64 { monitor.withLock { $0.segments.reduce(0) { $0 + $1.fileBytes } } }
 
-    /// Removes whole segments from the beginning: those of which every entry is at or before `through` and that were full before
-    /// `olderThan`. Never the newest one, and none whose end is in the middle of a fragmented transaction. Blocks; not for the loop.
+    /// Removes whole segments from the beginning: those of which every entry is at or before `through` and that
+    /// were full before `olderThan`. Never the newest one, and none whose end is in the middle of a fragmented
+    /// transaction. Blocks; not for the loop.
     ///
     /// An error leaves the log as if they were gone; their files are looked at again when it is next opened.
     /// - Parameter olderThan: seconds since 1970.

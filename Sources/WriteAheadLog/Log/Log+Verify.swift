@@ -10,9 +10,9 @@ extension Log {
         public var bytes: UInt64 = 0
     }
 
-    /// Reads every durable batch from disk, checks both checksums, decompresses it, and checks that it follows the one before. The
-    /// first damage is thrown as ``WALError/corrupt(segment:offset:lsn:reason:)``. Blocks for as long as reading the whole log
-    /// takes; entries may be appended, cut and purged meanwhile.
+    /// Reads every durable batch from disk, checks both checksums, decompresses it, and checks that it follows the
+    /// one before. The first damage is thrown as ``WALError/corrupt(segment:offset:lsn:reason:)``. Blocks for as
+    /// long as reading the whole log takes; entries may be appended, cut and purged meanwhile.
     public func verify() throws(WALError) -> Verification {
         var result = Verification()
         var last = first.previous

@@ -7,16 +7,19 @@ import Synchronization
 public struct DurableNotice: Sendable {
     /// Everything up to this LSN is on disk.
     public let result: Result<LSN, WALError>
-    /// ``Log/generation`` when the entries were appended: a notice of another generation speaks of entries that were cut since.
+    /// ``Log/generation`` when the entries were appended: a notice of another generation speaks of entries that
+    /// were cut since.
     public let generation: UInt64
 }
 
 /// The replicated log of one node, on disk.
 ///
-/// Appending is asynchronous: ``append(_:)`` returns at once, one thread writes whatever has come meanwhile, syncs once, and calls
-/// `onDurable`. A write or sync that fails is final. Reading is synchronous and thread-safe, and sees appended entries at once.
+/// Appending is asynchronous: ``append(_:)`` returns at once, one thread writes whatever has come meanwhile, syncs
+/// once, and calls `onDurable`. A write or sync that fails is final. Reading is synchronous and thread-safe, and
+/// sees appended entries at once.
 ///
-/// One caller at a time appends and truncates (the agent's loop). Without ``close()`` what was appended last may not be written.
+/// One caller at a time appends and truncates (the agent's loop). Without ``close()`` what was appended last may
+/// not be written.
 public final class Log: Sendable {
     let monitor: Monitor<LogState>
     let store: SegmentStore
@@ -40,8 +43,10 @@ public final class Log: Sendable {
 
     /// Opens the log in `directory`, which exists and is this process's alone; an empty one becomes a new log.
     /// - Parameters:
-    ///   - committed: an LSN known to be committed *and durable here*: nothing up to it is ever cut, and none of it may be missing.
-    ///   - onDurable: called on the log's thread after each sync; it must not call ``truncate(after:)``, ``reset(to:)`` or ``close()``.
+    ///   - committed: an LSN known to be committed *and durable here*: nothing up to it is ever cut, and none of it
+    /// may be missing.
+    ///   - onDurable: called on the log's thread after each sync; it must not call ``truncate(after:)``,
+    /// ``reset(to:)`` or ``close()``.
     public static func open(
         directory: String, options: Options, committed: LSN, logger: Logger,
         onDurable: @escaping @Sendable (DurableNotice) -> Void
@@ -97,15 +102,15 @@ public final class Log: Sendable {
     /// Why the log takes nothing more; nil while it works.
     public var failure: WALError? { monitor.withLock { $0.failure } }
 
-    /// Queues a batch that begins right after the last entry, with no earlier term. Returns at once; the entries can be read at once,
-    /// and are durable when a notice says so.
+    /// Queues a batch that begins right after the last entry, with no earlier term. Returns at once; the entries
+    /// can be read at once, and are durable when a notice says so.
     public func append(_ batch: Batch) throws(WALError) {
         try monitor.withLock { state throws(WALError) in try state.append(batch, options: store.options) }
         monitor.wakeAll()
     }
 
-    /// Queues consecutive batches, which go to disk together as far as `groupBytesMax` allows. All of them or, with an error, those
-    /// before the one that it speaks of.
+    /// Queues consecutive batches, which go to disk together as far as `groupBytesMax` allows. All of them or, with
+    /// an error, those before the one that it speaks of.
     public func append(contentsOf batches: [Batch]) throws(WALError) {
         defer { monitor.wakeAll() }
         try monitor.withLock { state throws(WALError) in
@@ -113,12 +118,13 @@ public final class Log: Sendable {
         }
     }
 
-    /// Cuts everything after `after`, which is the end of a batch or the entry before the first one. Comes after all earlier appends.
-    /// Durable on return; ``generation`` has grown.
+    /// Cuts everything after `after`, which is the end of a batch or the entry before the first one. Comes after
+    /// all earlier appends. Durable on return; ``generation`` has grown.
     public func truncate(after: LSN) throws(WALError) { try perform(.truncate(after: after)) }
 
-    /// Removes every entry and begins anew after `base`, for a node that was given a copy of the data as of there. Durable on return;
-    /// ``generation`` has grown. After a crash in the middle the log is empty or shorter, and is to be reset again.
+    /// Removes every entry and begins anew after `base`, for a node that was given a copy of the data as of there.
+    /// Durable on return; ``generation`` has grown. After a crash in the middle the log is empty or shorter, and is
+    /// to be reset again.
     public func reset(to base: Base) throws(WALError) { try perform(.reset(base)) }
 
     private func perform(_ request: LogWriter.Request) throws(WALError) {

@@ -15,8 +15,8 @@ extension Log {
         public var fsync = true
         /// Reserve a segment's whole space when it is created, so that the disk is full then and not in the middle.
         public var reservesSpace = true
-        /// Zeros written ahead of the batches when a sync extends the written part of the file anyhow: the syncs that follow, up to
-        /// there, need no journal commit of the file system.
+        /// Zeros written ahead of the batches when a sync extends the written part of the file anyhow: the syncs
+        /// that follow, up to there, need no journal commit of the file system.
         public var zeroAheadBytes = 256 << 10
         /// How much memory recently appended batches may use beyond those that are not durable yet.
         public var cacheBytesMax = 16 << 20

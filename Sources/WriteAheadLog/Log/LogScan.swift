@@ -17,7 +17,8 @@ struct LogScan: Sendable {
         let tail: [BatchHeader]
     }
 
-    /// Calls `visit` with the headers from `start` on, first of the segment, then of the tail, until it returns something.
+    /// Calls `visit` with the headers from `start` on, first of the segment, then of the tail, until it returns
+    /// something.
     func walk<Result>(
         _ view: View, from start: ScanStart, _ visit: (BatchHeader, History) throws(WALError) -> Result?
     ) throws(WALError) -> Result? {

@@ -2,7 +2,8 @@ import ClusterCore
 import NIOCore
 
 extension LogWriter {
-    /// Cuts every entry after `after`. Memory first, so that nobody reads what goes; then the disk, newest segment first.
+    /// Cuts every entry after `after`. Memory first, so that nobody reads what goes; then the disk, newest segment
+    /// first.
     func truncate(after: LSN) throws(WALError) {
         let plan = try planCut(after: after)
         let removed = monitor.withLock { state in state.cut(plan) }

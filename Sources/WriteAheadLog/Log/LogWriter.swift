@@ -2,7 +2,8 @@ import ClusterCore
 import Logging
 import NIOCore
 
-/// The one thread that changes segment files. It writes everything that was appended since it last looked, syncs once, and tells.
+/// The one thread that changes segment files. It writes everything that was appended since it last looked, syncs
+/// once, and tells.
 ///
 /// `@unchecked Sendable`: its variables are confined to its thread; the rest is shared through the monitor.
 final class LogWriter: @unchecked Sendable {

@@ -1,8 +1,8 @@
 import ClusterCore
 import Synchronization
 
-/// The segment files open for reading, at most `filesMax`, the least recently used closed first. A file that goes while somebody
-/// reads it stays open until that reader is done.
+/// The segment files open for reading, at most `filesMax`, the least recently used closed first. A file that goes
+/// while somebody reads it stays open until that reader is done.
 final class OpenSegments: Sendable {
     fileprivate struct Entry {
         let first: LSN

@@ -1,7 +1,8 @@
 import ClusterCore
 import NIOCore
 
-/// The newest batches, consecutive, in memory: those that the writer has yet to write, and before them as many as fit the cache.
+/// The newest batches, consecutive, in memory: those that the writer has yet to write, and before them as many as
+/// fit the cache.
 struct RecentBatches: Sendable {
     private var batches = CircularBuffer<Batch>(initialCapacity: 256)
     /// The memory behind the batches.
@@ -42,8 +43,8 @@ struct RecentBatches: Sendable {
     /// The batch that holds `lsn`.
     func batch(holding lsn: LSN) -> Batch? { index(of: lsn).map { batches[offset: $0] } }
 
-    /// Batches from the one that holds `lsn` on: at least one, more while all together have at most `bytesMax` bytes. Nil when no
-    /// batch here holds `lsn`.
+    /// Batches from the one that holds `lsn` on: at least one, more while all together have at most `bytesMax`
+    /// bytes. Nil when no batch here holds `lsn`.
     func from(_ lsn: LSN, bytesMax: Int) -> [Batch]? {
         guard var position = index(of: lsn) else { return nil }
         var result: [Batch] = []

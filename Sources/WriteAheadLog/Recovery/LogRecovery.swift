@@ -2,7 +2,8 @@ import ClusterCore
 import Logging
 import NIOCore
 
-/// Opens the segments of a directory: keeps the longest valid prefix, cuts the rest if none of it was committed, and reports.
+/// Opens the segments of a directory: keeps the longest valid prefix, cuts the rest if none of it was committed,
+/// and reports.
 struct LogRecovery {
     let store: SegmentStore
     let committed: LSN

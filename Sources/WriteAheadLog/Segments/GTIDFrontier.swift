@@ -1,7 +1,7 @@
 import ClusterCore
 
-/// The last sequence number of each (domain, server), as a small array: logs know few servers, and the sparse index relies
-/// on an order that only grows at its end.
+/// The last sequence number of each (domain, server), as a small array: logs know few servers, and the sparse index
+/// relies on an order that only grows at its end.
 struct GTIDFrontier: Hashable, Sendable {
     private(set) var marks: [GTID] = []
 

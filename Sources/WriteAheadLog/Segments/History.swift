@@ -10,8 +10,9 @@ struct OpenRun: Hashable, Sendable {
 
 /// What the log has said up to some LSN: which transactions are complete, and which one is under way.
 ///
-/// A fragmented transaction counts once its last fragment is there. Its fragments have one term and follow each other with
-/// nothing between them but no-ops and memberships of that term; anything else abandons it, and it does not count.
+/// A fragmented transaction counts once its last fragment is there. Its fragments have one term and follow each
+/// other with nothing between them but no-ops and memberships of that term; anything else abandons it, and it does
+/// not count.
 struct History: Hashable, Sendable {
     var frontier = GTIDFrontier()
     private(set) var open: OpenRun?

@@ -23,7 +23,8 @@ struct SegmentHeader: Hashable, Sendable {
 
     private static func rounded(_ bytes: Int) -> Int { (bytes + blockBytes - 1) / blockBytes * blockBytes }
 
-    /// How many bytes of a file to read for its header, from its first block; the block alone when that holds no header.
+    /// How many bytes of a file to read for its header, from its first block; the block alone when that holds no
+    /// header.
     static func headerBytes(firstBlock: ByteBuffer) -> Int {
         guard firstBlock.little(UInt64.self, at: firstBlock.readerIndex) == magic,
             let length = firstBlock.little(UInt32.self, at: firstBlock.readerIndex + 12)

@@ -47,7 +47,8 @@ struct SegmentIndex: Hashable, Sendable {
         self.runs = runs
     }
 
-    /// - Parameter history: before the entry at `lsn`. Its pairs are those of the point before, and new ones after them.
+    /// - Parameter history: before the entry at `lsn`. Its pairs are those of the point before, and new ones after
+    ///   them.
     mutating func add(lsn: LSN, offset: UInt64, history: History) {
         let marks = history.frontier.marks
         for mark in marks.dropFirst(pairs.count) { pairs.append(Pair(domain: mark.domain, server: mark.server)) }
@@ -81,7 +82,8 @@ struct SegmentIndex: Hashable, Sendable {
         return History(frontier: GTIDFrontier(marks: marks), open: point.run < 0 ? nil : runs[Int(point.run)])
     }
 
-    /// The last point that satisfies `isBefore`, which holds for a first part of the points; nil when it holds for none.
+    /// The last point that satisfies `isBefore`, which holds for a first part of the points; nil when it holds for
+    /// none.
     func lastPoint(where isBefore: (Int) -> Bool) -> Int? {
         let end = partitionPoint(points.count, isBefore)
         return end == 0 ? nil : end - 1

@@ -51,8 +51,8 @@ struct SegmentStore: Sendable {
         segment.fileBytes = segment.end + UInt64(bytes.readableBytes)
     }
 
-    /// Cuts a segment's file to its first `end` bytes, durably; what follows reads as zeros, so that nothing that lay there can
-    /// be taken for a batch later.
+    /// Cuts a segment's file to its first `end` bytes, durably; what follows reads as zeros, so that nothing that
+    /// lay there can be taken for a batch later.
     func cut(_ file: any DiskFile, to end: UInt64) throws(DiskError) {
         try file.truncate(to: end)
         try reserve(file)

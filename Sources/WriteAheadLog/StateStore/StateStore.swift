@@ -3,7 +3,8 @@ import Foundation
 import GRDB
 import NIOCore
 
-/// What a node must remember beside the log, in SQLite: term and vote, who it is, memberships, progress, and what happened.
+/// What a node must remember beside the log, in SQLite: term and vote, who it is, memberships, progress, and what
+/// happened.
 ///
 /// All calls block and any thread may make them. What is called durable is on disk when the call returns
 /// (`synchronous = FULL`); the rest may lose its last changes with a loss of power, but never its consistency.

@@ -3,7 +3,8 @@ import NIOCore
 import Testing
 import WriteAheadLog
 
-/// The bytes of format version 1, as the README has them: they may not change, for other nodes and older files have them too.
+/// The bytes of format version 1, as the README has them: they may not change, for other nodes and older files have
+/// them too.
 @Suite struct FormatTests {
     private func hex(_ bytes: some Sequence<UInt8>) -> String {
         bytes.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()

@@ -3,7 +3,8 @@ import NIOCore
 import Testing
 import WriteAheadLog
 
-/// Each byte of the last two batches, damaged in each of several ways: recovery keeps what is before the damage and nothing else.
+/// Each byte of the last two batches, damaged in each of several ways: recovery keeps what is before the damage and
+/// nothing else.
 @Suite struct TornTailTests {
     private struct Layout {
         let bytes: [UInt8]

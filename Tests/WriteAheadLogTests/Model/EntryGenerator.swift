@@ -2,8 +2,8 @@ import ClusterCore
 import NIOCore
 import WriteAheadLog
 
-/// Makes batches as a leader would: transactions of several domains and servers, fragmented ones, some of them abandoned, no-ops of
-/// new terms, and memberships.
+/// Makes batches as a leader would: transactions of several domains and servers, fragmented ones, some of them
+/// abandoned, no-ops of new terms, and memberships.
 struct EntryGenerator {
     var random: SeededGenerator
     private var fragments: (gtid: GTID, left: Int)?

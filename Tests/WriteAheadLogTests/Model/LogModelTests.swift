@@ -11,8 +11,11 @@ import WriteAheadLog
     static var seeds: [UInt64] {
         let environment = ProcessInfo.processInfo.environment
         if let seed = environment["WAL_MODEL_SEED"].flatMap(UInt64.init) { return [seed] }
-        return Array(1...(environment["WAL_MODEL_RUNS"].flatMap(UInt64.init) ?? 60))
+        return Array(1...(environment["WAL_MODEL_RUNS"].flatMap(UInt64.init) ?? 60)) + known
     }
+
+    /// Seeds that once failed.
+    private static let known: [UInt64] = [1945, 2009, 2734]
 
     @Test(arguments: seeds) func behavesAsTheModel(seed: UInt64) throws {
         var run = ModelRun(seed: seed)

@@ -4,7 +4,8 @@ import NIOCore
 import Testing
 import WriteAheadLog
 
-/// Figures, not verdicts: `WAL_BENCHMARK=1 swift test -c release --filter LogBenchmarks`; the number is the log's size in GB.
+/// Figures, not verdicts: `WAL_BENCHMARK=1 swift test -c release --filter LogBenchmarks`; the number is the log's
+/// size in GB.
 @Suite(.serialized, .enabled(if: ProcessInfo.processInfo.environment["WAL_BENCHMARK"] != nil))
 struct LogBenchmarks {
     private let clock = ContinuousClock()
@@ -33,7 +34,8 @@ struct LogBenchmarks {
         return (log, recovery, notices)
     }
 
-    /// A transaction of sysbench's size, one at a time, append to notice; the variants take turns, so that each meets the same noise.
+    /// A transaction of sysbench's size, one at a time, append to notice; the variants take turns, so that each
+    /// meets the same noise.
     @Test func latencyOfOneTransaction() throws {
         let directory = try TemporaryDirectory()
         let variants: [(what: String, zeroAheadBytes: Int, reservesSpace: Bool)] = [

@@ -4,8 +4,8 @@ import WriteAheadLog
 
 /// A disk in memory that fails on demand and loses power.
 ///
-/// After ``powerLost(seed:)`` a file holds what was synced, and of the rest each 512-byte sector or not, as the seed has it; names
-/// are those of the last directory sync, with any of the later creations, renames and removals.
+/// After ``powerLost(seed:)`` a file holds what was synced, and of the rest each 512-byte sector or not, as the
+/// seed has it; names are those of the last directory sync, with any of the later creations, renames and removals.
 final class SimulatedDisk: Disk {
     /// What happens to the operation with a given number; only those that change something are counted.
     enum Fault: Sendable {
