@@ -64,8 +64,7 @@ struct Chaos: ParsableCommand {
                     "lost": totals.lost.count, "phantom": totals.phantom.count,
                 ])
             } else {
-                print("\(index + 1)/\(plan.count) \(fault.rawValue): writes paused \(Int(gap)) ms; \(totals)")
-                fflush(stdout)
+                printLine("\(index + 1)/\(plan.count) \(fault.rawValue): writes paused \(Int(gap)) ms; \(totals)")
             }
             guard totals.isClean else {
                 throw ValidationError("fault \(index + 1) (\(fault)), seed \(seed): \(totals)")
@@ -81,7 +80,7 @@ struct Chaos: ParsableCommand {
                 "unknown": totals.unknown, "lost": totals.lost.count, "phantom": totals.phantom.count, "diverged": 0,
             ])
         } else {
-            print("\(plan.count) faults, seed \(seed): \(totals); all nodes equal")
+            printLine("\(plan.count) faults, seed \(seed): \(totals); all nodes equal")
         }
         if failed { throw ExitCode.failure }
     }
@@ -89,9 +88,9 @@ struct Chaos: ParsableCommand {
     /// What the clients were told against what every node holds, while they go on writing.
     private func check(_ cluster: LabCluster, _ workload: Workload) throws -> Workload.Verdict {
         for node in cluster.nodes {
-            let status = try node.status()
+            let status = try Lab.eventually("\(node.id) answers") { try node.status() } as LabStatus
             guard status.database.state != "diverged" else { throw LabError("\(node.id) has diverged") }
         }
-        return try workload.check(try cluster.leader())
+        return try workload.check(try cluster.waitUntilWritable())
     }
 }

@@ -26,7 +26,7 @@ struct CommitBenchmark: ParsableCommand {
         let benches = (Sysbench(port: leader.databasePort), Sysbench(port: semi.ports[0]), Sysbench(port: async.ports[0]))
         for bench in [benches.0, benches.1, benches.2] { try bench.prepare() }
         if !json {
-            print("threads  wolfscale  semisync     async  ratio_semisync  p95_ms  p95_semisync_ms  cpu_s/1000tx  peak_mb")
+            printLine("threads  wolfscale  semisync     async  ratio_semisync  p95_ms  p95_semisync_ms  cpu_s/1000tx  peak_mb")
         }
         for count in threads.split(separator: ",").compactMap({ Int($0) }) {
             var runs: [(ours: Sysbench.Result, semi: Sysbench.Result, async: Sysbench.Result)] = []
@@ -76,7 +76,7 @@ struct CommitBenchmark: ParsableCommand {
                 (Double(threads), 7, 0), (ours, 11, 1), (semi, 10, 1), (async, 10, 1), (ratio, 16, 3), (p95, 8, 2),
                 (semiP95, 17, 2), (cpuPer1000, 14, 3), (peak, 9, 1),
             ]
-            print(columns.map { value, width, digits in
+            printLine(columns.map { value, width, digits in
                 let text = digits == 0 ? "\(Int(value))" : "\(value.rounded(digits))"
                 return String(repeating: " ", count: max(0, width - text.count)) + text
             }.joined())

@@ -20,7 +20,7 @@ struct FailoverBenchmark: ParsableCommand {
         progress("starting three agents with their databases")
         try cluster.start(3)
         try FailoverProbe.prepare(cluster)
-        if !json { print("fault              p50_ms    p95_ms    max_ms   lost  phantom") }
+        if !json { printLine("fault              p50_ms    p95_ms    max_ms   lost  phantom") }
         var firstID: UInt64 = 1
         for kind in Kind.allCases {
             var gaps: [Double] = []
@@ -52,7 +52,7 @@ struct FailoverBenchmark: ParsableCommand {
                 let line = zip(cells, [8, 10, 10, 7, 9]).map { cell, width in
                     String(repeating: " ", count: max(0, width - cell.count)) + cell
                 }.joined()
-                print(kind.rawValue.padding(toLength: 17, withPad: " ", startingAt: 0) + line)
+                printLine(kind.rawValue.padding(toLength: 17, withPad: " ", startingAt: 0) + line)
             }
         }
         try cluster.requireEqual()

@@ -12,9 +12,11 @@ struct LabCommand: ParsableCommand {
 /// One JSON object a line, with sorted keys.
 func printJSON(_ object: [String: Any]) throws {
     let data = try JSONSerialization.data(withJSONObject: object, options: [.sortedKeys])
-    print(String(decoding: data, as: UTF8.self))
-    fflush(stdout)
+    printLine(String(decoding: data, as: UTF8.self))
 }
+
+/// Without a buffer, so that whoever reads along sees it at once.
+func printLine(_ text: String) { FileHandle.standardOutput.write(Data((text + "\n").utf8)) }
 
 func progress(_ text: String) { FileHandle.standardError.write(Data((text + "\n").utf8)) }
 

@@ -130,6 +130,7 @@ public final class LabCluster: @unchecked Sendable {
             node.endAgent(SIGKILL)
             node.signalDatabase(SIGKILL)
         }
+        for node in nodes { _ = try? Lab.eventually("\(node.id) is gone", within: .seconds(10)) { node.databasePID == nil } }
         if !keep && ProcessInfo.processInfo.environment["WOLFSCALE_LAB_KEEP"] == nil {
             do { try FileManager.default.removeItem(atPath: folder) } catch {
                 FileHandle.standardError.write(Data("can't remove \(folder): \(error)\n".utf8))

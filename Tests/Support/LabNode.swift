@@ -25,6 +25,8 @@ public final class LabNode: @unchecked Sendable {
     public static let user = "app"
     public static let password = "app-secret"
     public static let schema = "shop"
+    /// Of the API; the lab speaks from outside the node's network namespace.
+    public static let token = "lab-token"
 
     public init(
         id: String, folder: String, host: String = "127.0.0.1", peerPort: Int? = nil, apiPort: Int? = nil,
@@ -50,7 +52,7 @@ public final class LabNode: @unchecked Sendable {
                     "password = \"\(Self.password)\"", "database = \"\(Self.schema)\"",
                 ]
             ),
-            ("api", ["bind_address = \"\(host):\(apiPort)\""]),
+            ("api", ["bind_address = \"\(host):\(apiPort)\"", "token_file = \"\(folder)/token\""]),
             ("proxy", ["enabled = false"]),
             ("cluster", []),
             ("tls", host == "127.0.0.1" ? [] : ["required = false"]),
@@ -68,6 +70,8 @@ public final class LabNode: @unchecked Sendable {
         }
         let text = sections.filter { !$0.1.isEmpty }
             .map { "[\($0.0)]\n" + $0.1.joined(separator: "\n") }.joined(separator: "\n\n")
+        try Self.token.write(toFile: folder + "/token", atomically: true, encoding: .utf8)
+        chmod(folder + "/token", 0o600)
         try (text + "\n").write(toFile: configuration, atomically: true, encoding: .utf8)
     }
 
@@ -93,7 +97,7 @@ public final class LabNode: @unchecked Sendable {
         process.executableURL = URL(fileURLWithPath: command[0].hasPrefix("/") ? command[0] : "/usr/bin/env")
         process.arguments = command[0].hasPrefix("/") ? Array(command.dropFirst()) : command
         process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-        if !FileManager.default.fileExists(atPath: log) { FileManager.default.createFile(atPath: log, contents: nil) }
+        if !FileManager.default.fileExists(atPath: log) { _ = FileManager.default.createFile(atPath: log, contents: nil) }
         let output = try FileHandle(forUpdating: URL(fileURLWithPath: log))
         try output.seekToEnd()
         process.standardOutput = output
@@ -159,6 +163,7 @@ public final class LabNode: @unchecked Sendable {
             request.httpBody = Data(body.utf8)
             request.setValue("application/json", forHTTPHeaderField: "Content-Type")
         }
+        request.setValue("Bearer \(Self.token)", forHTTPHeaderField: "Authorization")
         for (name, value) in headers { request.setValue(value, forHTTPHeaderField: name) }
         let done = DispatchSemaphore(value: 0)
         let box = ResultBox()

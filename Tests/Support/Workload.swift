@@ -22,6 +22,8 @@ public final class Workload: @unchecked Sendable {
         public var phantom: [UInt64] = []
         public var balanceError: Int64 = 0
 
+        public init() {}
+
         public var isClean: Bool { lost.isEmpty && phantom.isEmpty && balanceError == 0 }
         public var description: String {
             "acknowledged \(acknowledged), failed \(failed), unknown \(unknown), lost \(lost.count), "
@@ -183,9 +185,10 @@ public final class Workload: @unchecked Sendable {
         }
     }
 
-    /// Compares what the clients were told with what a node holds. Call it when nothing is under way.
+    /// Compares what the clients had been told by now with what a node holds; they may go on meanwhile.
     public func check(_ node: LabNode) throws -> Verdict {
         let session = try node.administrator()
+        let acknowledged = lock.withLock { told.acknowledged }
         var present: Set<UInt64> = []
         for table in ["appends", "transfers"] {
             try session.stream("SELECT id FROM \(LabNode.schema).\(table)") { row in
@@ -195,10 +198,10 @@ public final class Workload: @unchecked Sendable {
         let sum = try session.query("SELECT SUM(balance) FROM \(LabNode.schema).accounts").scalar.flatMap(Int64.init) ?? 0
         return lock.withLock {
             var verdict = Verdict()
-            verdict.acknowledged = told.acknowledged.count
+            verdict.acknowledged = acknowledged.count
             verdict.failed = told.failed.count
             verdict.unknown = told.unknown.count
-            verdict.lost = told.acknowledged.subtracting(present).sorted()
+            verdict.lost = acknowledged.subtracting(present).sorted()
             verdict.phantom = told.failed.intersection(present).sorted()
             verdict.balanceError = sum - Int64(Self.accounts) * Self.openingBalance
             return verdict

@@ -27,6 +27,9 @@ struct AgentAssembly {
     }
 
     func assemble(_ mode: StartMode) async throws -> Agent {
+        guard configuration.replication.mode == .quorum else {
+            throw AgentError("replication.mode = async is for Galera bridges, which this version does not have yet; use quorum")
+        }
         for warning in configuration.warnings { logger.warning("\(warning)") }
         threads.start()
         let directory = try DataDirectory.open(configuration.node.dataDirectory)
@@ -51,7 +54,7 @@ struct AgentAssembly {
         await delegate.set(node)
         let relay = try await startRelay(node, identity)
         await node.start(
-            driver: configuration.node.role == .witness ? nil : makeDriver(node, relayPort: relay.localPort), relay: relay)
+            driver: configuration.node.role == .witness ? nil : try makeDriver(node, relayPort: relay.localPort), relay: relay)
         return Agent(
             service: NodeService(node: node, failures: failures),
             api: configuration.api.enabled ? try makeAPI(node, identity) : nil)
@@ -220,7 +223,8 @@ struct AgentAssembly {
         let database = configuration.database
         let pool = SQLPool(
             SQLConfiguration(
-                address: .unix(ServerPaths(dataDirectory: configuration.node.dataDirectory).socket), user: database.user,
+                address: configuration.socketPath.map { .unix($0) } ?? .tcp(host: database.host, port: database.port),
+                user: database.user,
                 password: try configuration.databasePassword(), database: database.database),
             size: database.poolSize, deadline: .milliseconds(configuration.api.writeTimeoutMs), name: "writes")
         return HTTPAPI(
@@ -237,17 +241,15 @@ struct AgentAssembly {
         Credentials(user: "wolfscale_relay", password: Self.hex(identity.clusterSecret.prefix(16)))
     }
 
-    private func makeDriver(_ node: Node, relayPort: Int) async -> DatabaseDriver {
-        let paths = ServerPaths(dataDirectory: configuration.node.dataDirectory)
-        let server = ManagedServer(
-            options: ServerOptions(
-                paths: paths, number: node.identity.number, host: configuration.database.host,
-                port: configuration.database.port, extra: configuration.database.serverOptions,
-                user: geteuid() == 0 ? "root" : nil),
-            logger: logger, threads: threads)
+    private func makeDriver(_ node: Node, relayPort: Int) async throws -> DatabaseDriver {
+        let socket = configuration.socketPath
+        let server = try makeServer(number: node.identity.number)
+        let login = server.administration
         let settings = DatabaseDriver.Settings(
             number: node.identity.number, relayPort: relayPort, relayCredentials: relayCredentials(node.identity),
-            captureAddress: .unix(path: paths.socket), captureCredentials: Credentials(user: NSUserName(), password: ""),
+            captureAddress: socket.map { .unix(path: $0) }
+                ?? .tcp(host: configuration.database.host, port: configuration.database.port),
+            captureCredentials: Credentials(user: login.user, password: login.password ?? ""),
             fragmentBytesMax: configuration.wal.maxFragmentKB << 10,
             orphanDirectory: configuration.node.dataDirectory + "/orphans",
             unresponsiveAfter: .milliseconds(configuration.cluster.electionTimeoutMaxMs * 2))
@@ -256,6 +258,27 @@ struct AgentAssembly {
                 server: server, consensus: node.consensus, capture: node.capture, threads: threads, settings: settings,
                 logger: logger)
         }
+    }
+
+    private func makeServer(number: NodeNumber) throws -> any DatabaseServer {
+        let database = configuration.database
+        guard !database.managed else {
+            return ManagedServer(
+                options: ServerOptions(
+                    paths: ServerPaths(dataDirectory: configuration.node.dataDirectory), number: number, host: database.host,
+                    port: database.port, extra: database.serverOptions, user: geteuid() == 0 ? "root" : nil),
+                logger: logger, threads: threads)
+        }
+        guard let start = database.startCommand, let fence = database.fenceCommand else {
+            throw AgentError(
+                "an attached database in quorum mode needs database.start_command and database.fence_command, for example "
+                    + "\"systemctl start mariadb\" and \"systemctl kill -s KILL mariadb\"")
+        }
+        return AttachedServer(
+            administration: SQLConfiguration(
+                address: configuration.socketPath.map { .unix($0) } ?? .tcp(host: database.host, port: database.port),
+                user: database.user, password: try configuration.databasePassword(), connectTimeout: .seconds(5)),
+            startCommand: start, fenceCommand: fence, logger: logger, threads: threads)
     }
 }
 

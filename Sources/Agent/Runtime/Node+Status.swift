@@ -8,7 +8,7 @@ import WriteAheadLog
 /// What the node says of itself and of its cluster.
 extension Node {
     /// The agent's version.
-    nonisolated static let version = "0.1.0"
+    nonisolated static let version = AgentVersion.text
 
     var status: NodeStatus {
         let raft = consensus.raft
@@ -100,7 +100,7 @@ extension Node {
         do {
             return try store.events(last: limit).sorted { $0.time > $1.time }.map { event in
                 EventRecord(
-                    time: event.time.formatted(.iso8601.time(includingFractionalSeconds: true)), kind: event.kind,
+                    time: event.time.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true)), kind: event.kind,
                     message: event.reason, term: event.term, lsn: event.lsn)
             }
         } catch {

@@ -33,6 +33,7 @@ final class Node {
     private(set) var lastElectionObstacle: String?
     /// Set once a commit went through without its quorum.
     private(set) var guaranteeBroken: String?
+    private let retention: Retention
     private var relayServer: BinlogServer?
     private var applicationAccount: Task<Void, Never>?
     private var leadership: Standing?
@@ -51,6 +52,9 @@ final class Node {
         self.consensus = consensus
         self.logger = logger
         administration = MembershipAdministration(consensus: consensus, identity: identity, logger: logger)
+        retention = Retention(
+            log: consensus.log, threads: threads, retentionHours: configuration.wal.retentionHours,
+            maxSizeMB: configuration.wal.maxSizeMB, logger: logger)
         snowflake = Snowflake(node: identity.number)
         let hooks = NodeHooks()
         capture = Capture(consensus: consensus, logger: logger) { hooks.node?.driver?.handle(.captureLost(reason: $0)) }
@@ -117,6 +121,19 @@ final class Node {
         saveCommitHint()
         sendReport()
         refreshLeadership()
+        retention.run(applied: appliedLSN, everywhere: appliedEverywhere) { [weak self] lsn in
+            self?.consensus.handle(.trimmed(through: lsn))
+        }
+    }
+
+    /// What the database of every member has; nil while one has not been heard of.
+    private var appliedEverywhere: LSN? {
+        var lowest = appliedLSN
+        for member in consensus.raft.membership.members where member.number != identity.number {
+            guard let report = reports[member.number] else { return nil }
+            lowest = min(lowest, report.content.applied)
+        }
+        return lowest
     }
 
     /// A lower bound of the commit index, so that recovery knows which entries must not be cut. Losing it does no harm.

@@ -84,9 +84,9 @@ public struct Raft: Sendable {
     /// The LSN of the first entry of the term that this node leads; nil when it does not lead.
     public var termStart: LSN? { leadership?.noOp }
     public var noOpCommitted: Bool { leadership.map { committed >= $0.noOp } ?? false }
-    /// Whether this node leads only to hand over its log: it is a witness, or its database cannot serve. It may hold committed
-    /// entries that no other live voter has, and then only it can be elected. As soon as some voter that can serve has
-    /// the log, leadership goes there. Its database must not become writable.
+    /// Whether this node leads only to hand over its log: it is a witness, or its database cannot serve (any more). It may hold
+    /// committed entries that no other live voter has, and then only it can be elected. As soon as some voter that can
+    /// serve is there and has the log, leadership goes to it. Its database must not become writable.
     public var isCaretaker: Bool { leadership?.isCaretaker ?? false }
     /// The voter that is being asked to take over.
     public var transferTarget: NodeNumber? { leadership?.transfer?.target }
@@ -163,8 +163,9 @@ public struct Raft: Sendable {
             let present = electionDeadline
             resetElectionDeadline(now)
             electionDeadline = min(electionDeadline, present)
-        } else if election != nil {
-            becomeFollower(reason: .mayNotLead, now, &effects)
+        } else {
+            leadership?.isCaretaker = true
+            if election != nil { becomeFollower(reason: .mayNotLead, now, &effects) }
         }
     }
 

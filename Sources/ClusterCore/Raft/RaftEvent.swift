@@ -23,7 +23,7 @@ public enum RaftEvent: Sendable, Hashable {
     case stepDown(reason: String)
     /// Whether the local database could serve. While not, this node ignores ``TimeoutNow`` and ``campaign``, and after a
     /// timeout it leaves the election to others for longer; if nobody is elected it leads as a caretaker
-    /// (``Raft/isCaretaker``). A leader is not made to step down. True at the start.
+    /// (``Raft/isCaretaker``). A leader does not step down, but becomes one. True at the start.
     case mayLead(Bool)
     /// Last resort when the majority is gone for good: this node, alone, becomes the cluster, with this membership whose
     /// only voter it must be. What the lost majority had committed beyond this log is lost.

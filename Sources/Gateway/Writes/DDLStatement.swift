@@ -20,21 +20,21 @@ struct DDLStatement: Sendable, Hashable {
         var previous = verb
         while let token = scanner.next() {
             switch token {
+            case .semicolon(let index):
+                if !isCompound { end = min(end, index) }
+                continue
             case .word(let word):
                 let word = word.uppercased()
-                if word == "TEMPORARY", previous == "CREATE" || previous == "REPLACE" || previous == "DROP" {
+                if word == "TEMPORARY", ["CREATE", "REPLACE", "DROP"].contains(previous) {
                     throw .badRequest("A temporary table lives in one session only, and this one ends here.")
                 }
-                if word == "BEGIN" || word == "COMPOUND" { isCompound = true }
+                if word == "BEGIN" { isCompound = true }
                 previous = word
-            case .semicolon(let index):
-                if isCompound { continue }
-                end = index
-                if scanner.next() != nil {
-                    throw .badRequest("The field 'ddl' takes one statement; something follows the first semicolon.")
-                }
             case .other:
                 previous = ""
+            }
+            if end < text.endIndex {
+                throw .badRequest("The field 'ddl' takes one statement; something follows the first semicolon.")
             }
         }
         sql = String(text[..<end])

@@ -33,6 +33,7 @@ public final class SQLPool: Sendable {
 
     /// Runs `body` with a session on its thread. A transaction that `body` leaves open is rolled back; a session that was
     /// lost is replaced at the next call. Nothing is tried twice.
+    @discardableResult
     public func run<Value: Sendable>(
         deadline: Duration? = nil, _ body: @escaping @Sendable (SQLSession) throws(SQLError) -> Value
     ) async throws(SQLError) -> Value {

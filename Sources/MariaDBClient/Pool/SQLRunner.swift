@@ -20,6 +20,7 @@ public final class SQLRunner: Sendable {
 
     /// Runs `body` with the session, which is opened again when it was lost. Past the deadline the caller gets `.timeout`
     /// (or `.busy` when an earlier call still holds the thread): then see ``abandon()``.
+    @discardableResult
     public func run<Value: Sendable>(
         deadline: Duration? = nil, _ body: @escaping @Sendable (SQLSession) throws(SQLError) -> Value
     ) async throws(SQLError) -> Value {

@@ -24,7 +24,7 @@ public final class BinlogReplicaSession: @unchecked Sendable {  // all state is 
     private let pendingBytesMax: Int
     private var packetizer: EventPacketizer
     private var pending: ByteBuffer
-    private var lastWrite = NIODeadline.now()
+    private var lastWrite: NIODeadline
     private var heartbeatTask: Scheduled<Void>?
     private(set) var isClosed = false
     /// The channel may report itself writable in the middle of a flush: whoever flushes sees that afterwards by itself.
@@ -42,6 +42,7 @@ public final class BinlogReplicaSession: @unchecked Sendable {  // all state is 
         self.connectionID = connectionID
         self.channel = channel
         eventLoop = channel.eventLoop
+        lastWrite = channel.eventLoop.now
         logger = configuration.logger
         artificial = ArtificialEvents(serverID: configuration.serverID, serverVersion: configuration.serverVersion)
         heartbeat = request.heartbeat.map(TimeAmount.init)
@@ -79,7 +80,7 @@ public final class BinlogReplicaSession: @unchecked Sendable {  // all state is 
     public func flush() {
         eventLoop.assertInEventLoop()
         guard !isClosed, pending.readableBytes > 0 else { return }
-        lastWrite = .now()
+        lastWrite = eventLoop.now
         let packets = pending
         pending = channel.allocator.buffer(capacity: 4096)
         isFlushing = true
@@ -122,15 +123,15 @@ public final class BinlogReplicaSession: @unchecked Sendable {  // all state is 
 
     private func scheduleHeartbeat() {
         guard let heartbeat, !isClosed else { return }
-        let delay = max(.milliseconds(1), lastWrite + heartbeat - .now())
+        let delay = max(.milliseconds(1), lastWrite + heartbeat - eventLoop.now)
         heartbeatTask = eventLoop.assumeIsolated().scheduleTask(in: delay) { [self] in
             // One that cannot be sent now waits for the next turn: between two pieces of an event it would break it.
-            if .now() - lastWrite >= heartbeat, packetizer.isAtBoundary, channel.isWritable {
+            if eventLoop.now - lastWrite >= heartbeat, packetizer.isAtBoundary, channel.isWritable {
                 let event = artificial.heartbeat(file: Self.file, position: packetizer.position)
                 packetizer.writeArtificial(event, to: &pending)
                 flush()
             }
-            if .now() - lastWrite >= heartbeat { lastWrite = .now() }
+            if eventLoop.now - lastWrite >= heartbeat { lastWrite = eventLoop.now }
             scheduleHeartbeat()
         }
     }

@@ -68,7 +68,8 @@ public final class BinlogServer: @unchecked Sendable {  // all state is confined
     private var connections: [UInt32: ReplicaConnection] = [:]
     private var lastConnectionID: UInt32 = 0
 
-    private init(_ configuration: Configuration, eventLoop: any EventLoop, delegate: any BinlogServerDelegate) {
+    /// Without a listener, for tests; others ``start(_:on:delegate:)``.
+    init(_ configuration: Configuration, eventLoop: any EventLoop, delegate: any BinlogServerDelegate) {
         self.configuration = configuration
         self.eventLoop = eventLoop
         self.delegate = delegate
@@ -108,7 +109,7 @@ public final class BinlogServer: @unchecked Sendable {  // all state is confined
         return listener.close()
     }
 
-    private func accept(_ channel: any Channel) throws {
+    func accept(_ channel: any Channel) throws {
         guard connections.count < configuration.connectionsMax else {
             configuration.logger.warning("the relay refuses a connection: \(connections.count) are open")
             throw WireError(.unexpected("connection beyond the limit"))

@@ -11,6 +11,9 @@ extension BinlogSource {
         _ configuration: Configuration, on eventLoop: any EventLoop, delegate: any BinlogSourceDelegate
     ) -> EventLoopFuture<BinlogSource> {
         let timeout = TimeAmount(configuration.connectTimeout)
+        // A host with several addresses is tried with a channel for each; the one that connects is looked up here, as
+        // its pipeline may be gone by then: a server can refuse faster than futures follow each other.
+        let sources = NIOLoopBoundBox.makeBoxSendingValue([ObjectIdentifier: BinlogSource](), eventLoop: eventLoop)
         let bootstrap = ClientBootstrap(group: eventLoop)
             .connectTimeout(timeout)
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
@@ -23,6 +26,7 @@ extension BinlogSource {
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     let source = BinlogSource(configuration, channel: channel, delegate: delegate)
+                    sources.value[ObjectIdentifier(channel)] = source
                     try channel.pipeline.syncOperations.addHandler(BinlogSourceHandler(source))
                 }
             }
@@ -34,13 +38,14 @@ extension BinlogSource {
         return connecting.flatMapErrorThrowing { error in
             throw BinlogSourceError(.cannotConnect, "cannot connect to \(configuration.address): \(error)")
         }.flatMap { channel in
-            channel.pipeline.handler(type: BinlogSourceHandler.self).map { $0.source }.flatMap { source in
-                let limit = channel.eventLoop.assumeIsolated().scheduleTask(in: timeout) {
-                    source.end(BinlogSourceError(.timedOut, "no stream from \(configuration.address) in time"))
-                }
-                source.established.futureResult.assumeIsolated().whenComplete { _ in limit.cancel() }
-                return source.established.futureResult
+            guard let source = sources.value[ObjectIdentifier(channel)] else {
+                preconditionFailure("a channel connected without its initializer")
             }
+            let limit = eventLoop.assumeIsolated().scheduleTask(in: timeout) {
+                source.end(BinlogSourceError(.timedOut, "no stream from \(configuration.address) in time"))
+            }
+            source.established.futureResult.assumeIsolated().whenComplete { _ in limit.cancel() }
+            return source.established.futureResult
         }
     }
 }

@@ -75,7 +75,7 @@ public final class BinlogSource: @unchecked Sendable {  // all state is confined
     var isEstablished = false
     var isClosed = false
     var isReading = true
-    var lastRead = NIODeadline.now()
+    var lastRead: NIODeadline
     var watchdog: Scheduled<Void>?
     public internal(set) var connectionID: UInt32 = 0
 
@@ -89,6 +89,7 @@ public final class BinlogSource: @unchecked Sendable {  // all state is confined
         self.channel = channel
         self.delegate = delegate
         eventLoop = channel.eventLoop
+        lastRead = channel.eventLoop.now
         established = channel.eventLoop.makePromise()
         handshake = .login(ClientLogin(configuration.credentials))
         stream = DumpStream(
@@ -125,7 +126,7 @@ public final class BinlogSource: @unchecked Sendable {  // all state is confined
         eventLoop.assertInEventLoop()
         guard on != isReading, !isClosed else { return }
         isReading = on
-        lastRead = .now()
+        lastRead = eventLoop.now
         channel.setOption(.autoRead, value: on).assumeIsolated().whenFailure { [self] error in
             end(BinlogSourceError(.disconnected, "cannot switch reading: \(error)"))
         }

@@ -27,7 +27,7 @@ final class BinlogSourceHandler: ChannelInboundHandler {
 extension BinlogSource {
     func received(_ bytes: ByteBuffer) {
         guard !isClosed else { return }
-        lastRead = .now()
+        lastRead = eventLoop.now
         do throws(BinlogSourceError) {
             if handshake == nil { try stream.receive(bytes) } else { try receiveHandshake(bytes) }
         } catch {
@@ -45,7 +45,7 @@ extension BinlogSource {
             established.succeed(self)
         }
         delegate?.binlogSourceAlive(self)
-        let captured = stream.take()
+        let captured = stream.take(now: lastRead)
         if !captured.isEmpty, !isClosed { delegate?.binlogSource(self, captured: captured) }
     }
 
@@ -115,12 +115,12 @@ extension BinlogSource {
 
     private func startWatchdog() {
         guard let silenceMax = configuration.silenceMax.map(TimeAmount.init) else { return }
-        let delay = max(.milliseconds(1), lastRead + silenceMax - .now())
+        let delay = max(.milliseconds(1), lastRead + silenceMax - eventLoop.now)
         watchdog = eventLoop.assumeIsolated().scheduleTask(in: delay) { [self] in
-            if isReading, NIODeadline.now() - lastRead >= silenceMax {
+            if isReading, eventLoop.now - lastRead >= silenceMax {
                 end(BinlogSourceError(.timedOut, "nothing from \(configuration.address) for \(silenceMax)"))
             } else {
-                if !isReading { lastRead = .now() }
+                if !isReading { lastRead = eventLoop.now }
                 if !isClosed { startWatchdog() }
             }
         }

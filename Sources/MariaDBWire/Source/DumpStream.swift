@@ -42,9 +42,9 @@ struct DumpStream {
     /// How much it holds: bytes that wait for more, and the unfinished fragment.
     var heldBytes: Int { inbound.readableBytes + assembler.uncutBytes }
 
-    mutating func take() -> [CapturedTransaction] { assembler.take() }
+    func take(now: NIODeadline) -> [CapturedTransaction] { assembler.take(now: now) }
     /// The connection is gone: what is unfinished is void.
-    mutating func abandon() { assembler.abandon() }
+    func abandon() { assembler.abandon() }
 
     mutating func receive(_ bytes: ByteBuffer) throws(BinlogSourceError) {
         if inbound.readableBytes == 0 {

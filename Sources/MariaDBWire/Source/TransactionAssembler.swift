@@ -19,6 +19,9 @@ final class TransactionAssembler {
         let range: Range<Int>
     }
 
+    /// What a burst's buffer begins with.
+    private static let burstBytes = 4096...65536
+
     let fragmentBytesMax: Int
     private(set) var file = ""
     private(set) var offset: UInt64 = 0
@@ -35,7 +38,7 @@ final class TransactionAssembler {
     init(fragmentBytesMax: Int, allocator: ByteBufferAllocator) {
         self.fragmentBytesMax = max(fragmentBytesMax, 1024)
         self.allocator = allocator
-        bytes = allocator.buffer(capacity: 64 * 1024)
+        bytes = allocator.buffer(capacity: Self.burstBytes.lowerBound)
         start = bytes.writerIndex
         eventStart = bytes.writerIndex
     }
@@ -134,9 +137,8 @@ final class TransactionAssembler {
     // MARK: Bursts
 
     /// What was completed since the last call. Hands the buffer over and moves the uncut rest to a new one.
-    func take() -> [CapturedTransaction] {
+    func take(now: NIODeadline) -> [CapturedTransaction] {
         guard !cuts.isEmpty else { return [] }
-        let now = NIODeadline.now()
         let shared = bytes
         let captured = cuts.map { cut in
             CapturedTransaction(
@@ -146,7 +148,9 @@ final class TransactionAssembler {
         }
         cuts.removeAll(keepingCapacity: true)
         let rest = uncutBytes
-        bytes = allocator.buffer(capacity: max(64 * 1024, rest))
+        // As large as the last burst: whoever keeps one small transaction should not keep a large buffer with it.
+        let capacity = min(max(start, Self.burstBytes.lowerBound), Self.burstBytes.upperBound)
+        bytes = allocator.buffer(capacity: max(capacity, rest))
         if rest > 0, let slice = shared.getSlice(at: start, length: rest) { bytes.writeImmutableBuffer(slice) }
         eventStart = max(0, eventStart - start)
         start = 0

@@ -56,11 +56,15 @@ extension Batch {
     /// The entries, decompressed if need be. Their bodies are slices of one buffer.
     public func entries() throws(WALError) -> [Entry] {
         do {
-            var payload = try rawPayload()
-            return try EntryCoding.read(from: &payload, header: header)
+            return try decoded()
         } catch {
             throw .invalidBatch(error)
         }
+    }
+
+    func decoded() throws(BatchFault) -> [Entry] {
+        var payload = try rawPayload()
+        return try EntryCoding.read(from: &payload, header: header)
     }
 
     private func rawPayload() throws(BatchFault) -> ByteBuffer {

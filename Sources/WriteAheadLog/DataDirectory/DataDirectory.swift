@@ -54,8 +54,32 @@ public final class DataDirectory: Sendable {
         return directory
     }
 
+    /// Renames the log's directory, whose log is closed, to the first free `wal.aside-N`, and makes an empty one: the node is to be
+    /// provisioned anew, and the damaged log stays for people to look at. Returns the new name's path.
+    public func setLogAside() throws(DataDirectoryError) -> String {
+        let aside: String
+        do throws(DiskError) {
+            let disk = PosixDisk()
+            let names = Set(try disk.list(path))
+            var number = 1
+            while names.contains("wal.aside-\(number)") { number += 1 }
+            aside = path + "/wal.aside-\(number)"
+            try disk.rename(wal, to: aside)
+            try disk.syncDirectory(path)
+        } catch {
+            throw DataDirectoryError(error)
+        }
+        try Self.makeDirectory(wal)
+        return aside
+    }
+
     private static func makeDirectory(_ path: String) throws(DataDirectoryError) {
         if mkdir(path, 0o700) == 0 { return }
+        if errno == ENOENT, let slash = path.lastIndex(of: "/"), slash > path.startIndex {
+            try makeDirectory(String(path[..<slash]))
+            guard mkdir(path, 0o700) == 0 else { throw .last("mkdir", path) }
+            return
+        }
         guard errno == EEXIST else { throw .last("mkdir", path) }
         var status = stat()
         guard stat(path, &status) == 0 else { throw .last("stat", path) }

@@ -19,6 +19,11 @@ extension Log {
     public struct Purged: Hashable, Sendable {
         public var segments = 0
         public var bytes: UInt64 = 0
+
+        public init(segments: Int = 0, bytes: UInt64 = 0) {
+            self.segments = segments
+            self.bytes = bytes
+        }
     }
 
     /// All segments, oldest first.

@@ -16,7 +16,7 @@ public struct DurableNotice: Sendable {
 /// Appending is asynchronous: ``append(_:)`` returns at once, one thread writes whatever has come meanwhile, syncs once, and calls
 /// `onDurable`. A write or sync that fails is final. Reading is synchronous and thread-safe, and sees appended entries at once.
 ///
-/// One caller at a time appends and truncates (the agent's loop); ``close()`` is a duty, or the thread stays.
+/// One caller at a time appends and truncates (the agent's loop). Without ``close()`` what was appended last may not be written.
 public final class Log: Sendable {
     let monitor: Monitor<LogState>
     let store: SegmentStore
@@ -76,6 +76,12 @@ public final class Log: Sendable {
         self.thread = Mutex(thread)
     }
 
+    deinit {
+        // The thread ends by itself if nobody closed the log.
+        monitor.withLock { $0.isClosing = true }
+        monitor.wakeAll()
+    }
+
     /// The first entry kept; after ``last`` when there is none.
     public var first: LSN { monitor.withLock { $0.base.next } }
     /// The last entry appended.
@@ -87,6 +93,7 @@ public final class Log: Sendable {
     public var generation: UInt64 { monitor.withLock { $0.generation } }
     /// What is appended and not yet on disk: hold new batches back while it is large.
     public var queuedBytes: Int { monitor.withLock { $0.queuedBytes } }
+    public var statistics: Statistics { monitor.withLock { $0.statistics } }
     /// Why the log takes nothing more; nil while it works.
     public var failure: WALError? { monitor.withLock { $0.failure } }
 

@@ -57,12 +57,11 @@ struct LogScan: Sendable {
         case .inSegment(let view):
             let start = view.segment.start(for: lsn.next)
             var result = start.history
-            let end: Void? = try walk(view, from: start) { header, _ in
+            let _: Void? = try walk(view, from: start) { header, _ in
                 if header.first > lsn { return () }
                 result.apply(header, through: lsn)
                 return nil
             }
-            _ = end
             return result
         }
     }

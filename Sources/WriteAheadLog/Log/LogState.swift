@@ -25,6 +25,7 @@ struct LogState: Sendable {
     /// Grows whenever entries go, at either end: a reader that was at work meanwhile looks again.
     var layout: UInt64 = 0
 
+    var statistics = Log.Statistics()
     var request: LogWriter.Request?
     var outcome: Result<Void, WALError>?
     var failure: WALError?
@@ -98,7 +99,8 @@ struct LogState: Sendable {
     }
 
     /// Takes in that `batches` are on disk, in the newest segment.
-    mutating func publish(_ batches: [Batch], options: Log.Options) {
+    mutating func publish(_ batches: [Batch], time: Duration, options: Log.Options) {
+        let queuedBefore = queuedBytes
         for batch in batches {
             segments[segments.count - 1].take(
                 batch.header, history: &written, indexIntervalBytes: options.indexIntervalBytes)
@@ -107,6 +109,7 @@ struct LogState: Sendable {
         }
         let end = segments[segments.count - 1].end
         segments[segments.count - 1].fileBytes = max(segments[segments.count - 1].fileBytes, end)
+        statistics.add(batches: batches.count, bytes: queuedBefore - queuedBytes, time: time)
         recent.evict(through: durable, bytesMax: options.cacheBytesMax)
     }
 }

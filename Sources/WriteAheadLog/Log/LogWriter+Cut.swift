@@ -95,6 +95,7 @@ extension LogState {
         var fresh = LogState(segments: [segment], history: segment.header.history)
         fresh.generation = generation + 1
         fresh.layout = layout + 1
+        fresh.statistics = statistics
         fresh.request = request
         fresh.isClosing = isClosing
         self = fresh

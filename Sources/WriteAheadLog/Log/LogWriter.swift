@@ -105,13 +105,15 @@ final class LogWriter: @unchecked Sendable {
         var buffers = pending.map(\.bytes)
         let end = offset + buffers.reduce(0) { $0 + UInt64($1.readableBytes) }
         if end > zeroedEnd { zeroedEnd = end + padding(after: end, in: &buffers) }
+        let start = ContinuousClock.now
         do throws(DiskError) {
             try file.write(buffers, at: offset)
             if options.fsync { try file.syncData() }
         } catch {
             throw WALError(error)
         }
-        monitor.withLock { $0.publish(pending, options: options) }
+        let time = ContinuousClock.now - start
+        monitor.withLock { $0.publish(pending, time: time, options: options) }
         pending.removeAll(keepingCapacity: true)
         onDurable(DurableNotice(result: .success(newest.last), generation: generation))
     }

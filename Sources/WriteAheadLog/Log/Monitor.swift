@@ -9,12 +9,12 @@
 /// State behind a lock that a thread can also wait on: `Synchronization.Mutex` has no condition variable.
 ///
 /// `@unchecked Sendable`: `state` is touched only with `mutex` held.
-final class Monitor<State>: @unchecked Sendable {
+package final class Monitor<State>: @unchecked Sendable {
     private let mutex = UnsafeMutablePointer<pthread_mutex_t>.allocate(capacity: 1)
     private let condition = UnsafeMutablePointer<pthread_cond_t>.allocate(capacity: 1)
     private var state: State
 
-    init(_ state: State) {
+    package init(_ state: State) {
         self.state = state
         mutex.initialize(to: pthread_mutex_t())
         condition.initialize(to: pthread_cond_t())
@@ -29,7 +29,7 @@ final class Monitor<State>: @unchecked Sendable {
         mutex.deallocate()
     }
 
-    func withLock<Result, Failure: Error>(
+    package func withLock<Result, Failure: Error>(
         _ body: (inout State) throws(Failure) -> Result
     ) throws(Failure) -> Result {
         pthread_mutex_lock(mutex)
@@ -38,7 +38,7 @@ final class Monitor<State>: @unchecked Sendable {
     }
 
     /// Waits, with the lock given up meanwhile, until `isReady`; then runs `body`.
-    func withLock<Result, Failure: Error>(
+    package func withLock<Result, Failure: Error>(
         when isReady: (State) -> Bool, _ body: (inout State) throws(Failure) -> Result
     ) throws(Failure) -> Result {
         pthread_mutex_lock(mutex)
@@ -48,5 +48,5 @@ final class Monitor<State>: @unchecked Sendable {
     }
 
     /// Lets everybody who waits look again. Call it without the lock, so that they do not run into it.
-    func wakeAll() { pthread_cond_broadcast(condition) }
+    package func wakeAll() { pthread_cond_broadcast(condition) }
 }

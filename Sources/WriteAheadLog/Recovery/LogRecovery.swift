@@ -118,7 +118,7 @@ struct LogRecovery {
         do throws(DiskError) {
             if let file = prefix.file {
                 let newest = prefix.segments.count - 1
-                if prefix.segments[newest].sealedAt == nil { try store.reserve(file) }
+                if prefix.segments[newest].sealedAt == nil { try reserveIfPossible(file) }
                 prefix.segments[newest].fileBytes = try file.size()
                 return file
             }
@@ -129,6 +129,16 @@ struct LogRecovery {
             return created.file
         } catch {
             throw WALError(error)
+        }
+    }
+
+    /// On a full disk the log must still open, so that old segments can be purged.
+    private func reserveIfPossible(_ file: any DiskFile) throws(DiskError) {
+        do throws(DiskError) {
+            try store.reserve(file)
+        } catch {
+            guard error.isDiskFull else { throw error }
+            logger.warning("write-ahead log: no space to reserve: \(WALError(error))")
         }
     }
 

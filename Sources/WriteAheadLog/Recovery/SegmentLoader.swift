@@ -39,7 +39,9 @@ struct SegmentLoader {
         do throws(DiskError) {
             file = try store.open(first)
             size = try file.size()
-            beginning = try file.read(at: 0, length: Int(min(size, UInt64(SegmentHeader.headerBytesMax))))
+            let block = try file.read(at: 0, length: SegmentHeader.blockBytes)
+            let length = SegmentHeader.headerBytes(firstBlock: block)
+            beginning = length > block.readableBytes ? try file.read(at: 0, length: length) : block
         } catch {
             throw WALError(error)
         }
@@ -70,8 +72,7 @@ struct SegmentLoader {
             guard let length = SegmentTrailer.length(foot: foot), UInt64(length) <= size else { return nil }
             let start = size - UInt64(length)
             guard let trailer = SegmentTrailer(reading: try file.read(at: start, length: length)),
-                trailer.first == header.first, trailer.end == start, trailer.last >= trailer.first.previous,
-                let point = trailer.index.points.indices.last, trailer.index.points[point].offset == start
+                trailer.describes(header, end: start), let point = trailer.index.points.indices.last
             else { return nil }
             var segment = Segment(header: header, fileBytes: size)
             segment.adopt(trailer)

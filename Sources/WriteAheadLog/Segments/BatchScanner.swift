@@ -11,6 +11,9 @@ struct BatchScanner {
     private let windowBytes: Int
     private var window = ByteBuffer()
     private var windowStart: UInt64
+    /// The last batch was larger than a window: for the next header a little is enough.
+    private var isSparse = false
+    private static let sparseBytes = 4096
 
     enum Fault: Error {
         case disk(DiskError)
@@ -43,7 +46,10 @@ struct BatchScanner {
     }
 
     /// Steps over the batch that ``peekHeader()`` returned.
-    mutating func skip(_ header: BatchHeader) { offset += UInt64(header.batchBytes) }
+    mutating func skip(_ header: BatchHeader) {
+        offset += UInt64(header.batchBytes)
+        isSparse = header.batchBytes > windowBytes
+    }
 
     /// The next batch, verified, as a slice of the window; nil at the end.
     mutating func next() throws(Fault) -> Batch? {
@@ -62,7 +68,7 @@ struct BatchScanner {
     private mutating func fill(_ needed: Int) throws(Fault) {
         let windowEnd = windowStart + UInt64(window.readableBytes)
         if offset >= windowStart, offset + UInt64(needed) <= windowEnd { return }
-        let length = min(UInt64(max(needed, windowBytes)), end - offset)
+        let length = min(UInt64(max(needed, isSparse ? Self.sparseBytes : windowBytes)), end - offset)
         do throws(DiskError) {
             window = try file.read(at: offset, length: Int(length))
         } catch {

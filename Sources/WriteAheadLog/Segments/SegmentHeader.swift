@@ -23,6 +23,14 @@ struct SegmentHeader: Hashable, Sendable {
 
     private static func rounded(_ bytes: Int) -> Int { (bytes + blockBytes - 1) / blockBytes * blockBytes }
 
+    /// How many bytes of a file to read for its header, from its first block; the block alone when that holds no header.
+    static func headerBytes(firstBlock: ByteBuffer) -> Int {
+        guard firstBlock.little(UInt64.self, at: firstBlock.readerIndex) == magic,
+            let length = firstBlock.little(UInt32.self, at: firstBlock.readerIndex + 12)
+        else { return blockBytes }
+        return min(Int(length), headerBytesMax)
+    }
+
     func encoded() -> ByteBuffer {
         let marks = history.frontier.marks
         var buffer = ByteBufferAllocator().buffer(capacity: headerBytes)
@@ -54,7 +62,7 @@ struct SegmentHeader: Hashable, Sendable {
         self.history = history
     }
 
-    /// - Parameter buffer: the file's first bytes, as many as there are up to ``headerBytesMax``.
+    /// - Parameter buffer: the file's first ``headerBytes(firstBlock:)``, or what there is of them.
     init(reading buffer: ByteBuffer) throws(Fault) {
         var fields = buffer
         guard let magic = fields.readInteger(endianness: .little, as: UInt64.self), magic == Self.magic else {

@@ -80,6 +80,16 @@ struct SegmentTrailer: Sendable {
         return Int(length)
     }
 
+    /// Whether it belongs to the segment of `header`, whose batches end at `end`, and nothing in it lies outside.
+    func describes(_ header: SegmentHeader, end: UInt64) -> Bool {
+        guard first == header.first, self.end == end, last >= first.previous, last < .limit,
+            let final = index.points.last,
+            final.lsn == last.next, final.offset == end
+        else { return false }
+        // Points ascend, so the first and the last bound them all.
+        return index.points[0].lsn >= first && index.points[0].offset >= UInt64(header.headerBytes)
+    }
+
     /// Nil for anything that is not a whole and undamaged trailer.
     init?(reading buffer: ByteBuffer) {
         var fields = buffer

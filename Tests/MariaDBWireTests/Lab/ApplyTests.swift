@@ -1,7 +1,9 @@
 import ClusterCore
 import LabSupport
-import MariaDBWire
+import NIOCore
 import Testing
+
+@testable import MariaDBWire
 
 extension Lab {
     /// FACTS section 3: a real replica behind ``BinlogServer``.
@@ -108,6 +110,48 @@ extension Lab {
                 }
                 try await second.throwReplicaError()
                 #expect(try await relay.run { relay.opened } == 1)
+            }
+        }
+
+        /// Positions of more than 32 bits: the first event puts the replica just below them.
+        @Test func heartbeatsFitPositionsBeyond32Bits() async throws {
+            try await withPair { first, second, relay in
+                let high = EventFactory.event(
+                    .gtidList, server: 501, end: 0xFFFF_FF00, flags: BinlogEventHeader.artificialFlag,
+                    body: ByteBuffer(integer: UInt32(0)))
+                try await relay.run { relay.prelude = high }
+                try await relay.attach(second, position: "")
+                try await first.sql(
+                    "CREATE DATABASE a; CREATE TABLE a.t (i INT PRIMARY KEY); INSERT INTO a.t VALUES (1)")
+                try await expectEqual(first, second, tables: ["a.t"])
+                let before = try await second.status("Slave_received_heartbeats")
+                try await MariaDBServer.eventually("heartbeats come") {
+                    try await second.throwReplicaError()
+                    return try await second.status("Slave_received_heartbeats") > before + 2
+                }
+                let position = try await second.replicaStatus()["Read_Master_Log_Pos"].flatMap { UInt64($0) }
+                #expect(try #require(position) > 1 << 32)
+                try await first.sql("INSERT INTO a.t VALUES (2)")
+                try await expectEqual(first, second, tables: ["a.t"])
+                #expect(try await relay.run { relay.opened } == 1)
+            }
+        }
+
+        /// The agent dies in the middle of a transaction: the replica takes the rest from the next, and counts events.
+        @Test(arguments: [UInt64(300_000), 2_500_000]) func goesOnAfterABreakInsideATransaction(
+            _ bytes: UInt64
+        ) async throws {
+            try await withPair { first, second, relay in
+                try await relay.run { relay.breaksAfterBytes = bytes }
+                try await first.sql(
+                    """
+                    CREATE DATABASE a; CREATE TABLE a.t (i INT PRIMARY KEY, v TEXT); BEGIN;
+                    INSERT INTO a.t SELECT seq, REPEAT('x', 100) FROM seq_1_to_20000;
+                    UPDATE a.t SET v=REPEAT('y', 100) WHERE i % 2 = 0; COMMIT; INSERT INTO a.t VALUES (0, 'after')
+                    """)
+                try await relay.attach(second, position: "")
+                try await expectEqual(first, second, tables: ["a.t"])
+                #expect(try await relay.run { relay.opened } == 2)
             }
         }
 

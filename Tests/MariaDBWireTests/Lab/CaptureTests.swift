@@ -1,4 +1,5 @@
 import ClusterCore
+import Foundation
 import LabSupport
 import MariaDBWire
 import NIOCore
@@ -72,7 +73,7 @@ extension Lab {
                 let file = try server.binlog(parts[0].file)
                 let end = Int(try #require(parts.last).endOffset)
                 #expect(captured.readableBytes > 64 << 20)
-                #expect(captured.readableBytesView.elementsEqual(file[(end - captured.readableBytes)..<end]))
+                #expect(Data(captured.readableBytesView) == file[(end - captured.readableBytes)..<end])
                 try await capture.close()
             }
         }

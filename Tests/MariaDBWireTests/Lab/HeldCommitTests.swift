@@ -103,6 +103,26 @@ extension Lab {
             }
         }
 
+        /// FACTS 1.6 again: switching semi-sync off lets everything go.
+        @Test func switchingItOffReleasesTheWaiters() async throws {
+            try await MariaDBServer.withServer(id: 1) { server in
+                try await server.sql(table + ";" + enable)
+                let capture = try await Capture.open(server, from: "0-1-2", acknowledges: false)
+                async let insert = server.sql("INSERT INTO a.t VALUES (1)")
+                try await capture.recorder.waitFor("0-1-3")
+                try await waiters(server, 1)
+                try await server.sql("SET GLOBAL rpl_semi_sync_master_enabled=OFF")
+                _ = try await insert
+                #expect(try await rowCount(server) == "1")
+                // A stray acknowledgement then does no harm, and the stream goes on.
+                try await capture.acknowledge(try #require(capture.recorder.last))
+                try await server.sql("INSERT INTO a.t VALUES (2)")
+                try await capture.recorder.waitFor("0-1-4")
+                #expect(capture.recorder.last?.ackWanted == false)
+                try await capture.close()
+            }
+        }
+
         /// FACTS 1.5: without its replica the server goes on holding.
         @Test func waitersOutliveTheConnection() async throws {
             try await MariaDBServer.withServer(id: 1) { server in

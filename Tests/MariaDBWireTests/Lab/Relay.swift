@@ -21,6 +21,10 @@ final class Relay: BinlogSourceDelegate, BinlogServerDelegate, @unchecked Sendab
     /// Keep no more than the running transaction, for loads that do not fit into memory.
     var forgets = false
     var acknowledges = true
+    /// Breaks the connection to the replica, once, when it has sent this much.
+    var breaksAfterBytes: UInt64?
+    /// Sent to a replica before anything else.
+    var prelude: ByteBuffer?
     private(set) var sessionsAreSemiSync: [Bool] = []
 
     /// The lengths of all events in the log. Pieces of large transactions are joined for it.
@@ -101,6 +105,7 @@ final class Relay: BinlogSourceDelegate, BinlogServerDelegate, @unchecked Sendab
     ) {
         opened += 1
         sessionsAreSemiSync.append(session.isSemiSync)
+        if let prelude { session.send(events: prelude) }
         let next = log.firstIndex { !position.covers($0.gtid) } ?? log.count
         cursors[ObjectIdentifier(session)] = (session, next, false)
         pump(ObjectIdentifier(session))
@@ -123,6 +128,11 @@ final class Relay: BinlogSourceDelegate, BinlogServerDelegate, @unchecked Sendab
                 cursor.session.send(events: part.events)
             }
             cursor.next += 1
+            if let limit = breaksAfterBytes, cursor.session.sentBytes >= limit {
+                breaksAfterBytes = nil
+                cursor.session.flush()
+                return cursor.session.close()
+            }
         }
         cursor.session.flush()
         cursors[key] = cursor
@@ -141,13 +151,22 @@ extension MariaDBServer {
         }
     }
 
-    func throwReplicaError() async throws {
+    /// SHOW SLAVE STATUS, by field.
+    func replicaStatus() async throws -> [String: String] {
         let status = try await Self.run([
             "mariadb", "--no-defaults", "-uroot", "--socket=\(socket)", "-e", "SHOW SLAVE STATUS\\G",
         ])
-        for line in status.split(separator: "\n") where line.contains("_Error: ") {
-            let text = line.split(separator: ":", maxSplits: 1)[1].drop { $0 == " " }
-            if !text.isEmpty { throw MariaDBServerError("server \(id): \(line)\n\(logTail())") }
+        let fields = status.split(separator: "\n").compactMap { line -> (String, String)? in
+            let parts = line.split(separator: ":", maxSplits: 1, omittingEmptySubsequences: false)
+            guard parts.count == 2 else { return nil }
+            return (String(parts[0].drop { $0 == " " }), String(parts[1].drop { $0 == " " }))
+        }
+        return Dictionary(fields) { first, _ in first }
+    }
+
+    func throwReplicaError() async throws {
+        for (field, text) in try await replicaStatus() where field.hasSuffix("_Error") && !text.isEmpty {
+            throw MariaDBServerError("server \(id): \(field): \(text)\n\(logTail())")
         }
     }
 

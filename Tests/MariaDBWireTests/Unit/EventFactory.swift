@@ -99,7 +99,7 @@ extension DumpStream {
         while let piece = rest.readSlice(length: min(pieceBytes, rest.readableBytes)), piece.readableBytes > 0 {
             // A copy, as from a socket: it shares no storage with the next.
             try receive(ByteBuffer(bytes: piece.readableBytesView))
-            captured += take()
+            captured += take(now: .uptimeNanoseconds(0))
         }
         return captured
     }

@@ -1,31 +1,19 @@
 import ClusterCore
 import Testing
 
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Darwin)
-    import Darwin
-#endif
-
-private func environment(_ name: String) -> UInt64? { getenv(name).flatMap { UInt64(String(cString: $0)) } }
-
-/// `WOLFSCALE_SIM_STEPS` is the number of steps of the whole suite, `WOLFSCALE_SIM_SEED` replays one seed and tells its story.
 private let stepsPerSeed = 20_000
-private let seeds: [UInt64] = {
-    if let seed = environment("WOLFSCALE_SIM_SEED") { return [seed] }
-    let steps = environment("WOLFSCALE_SIM_STEPS") ?? 400_000
-    return (1...max(steps / UInt64(stepsPerSeed), 4)).map { $0 }
-}()
 
 @Suite("Whole clusters, from a seed")
 struct RaftSimulationTests {
+    private let seeds = SimulationSettings.seeds(stepsPerSeed: stepsPerSeed)
+
     /// Four chains, so that both a debugger and several cores are served.
     @Test("Raft keeps its promises whatever fails", arguments: 0..<4)
     func promises(chain: Int) throws {
         var total = Simulation.Counts()
         for (index, seed) in seeds.enumerated() where index % 4 == chain {
             let simulation = Simulation(
-                Scenario(seed: seed, steps: stepsPerSeed), tracing: environment("WOLFSCALE_SIM_SEED") != nil)
+                Scenario(seed: seed, steps: stepsPerSeed), tracing: SimulationSettings.isReplay)
             do { try simulation.run() } catch {
                 Issue.record("WOLFSCALE_SIM_SEED=\(seed) at step \(simulation.counts.steps): \(error)")
             }

@@ -28,7 +28,7 @@ struct Scenario {
     var changesMembership = false
     var transfers = true
     var trims = false
-    /// With every fault two nodes campaign at once.
+    /// With every fault two nodes campaign at once, and who crashes is back within milliseconds.
     var hasRivals = false
     /// Appends that a link takes before it makes its node wait.
     var window = 8
@@ -54,10 +54,15 @@ struct Scenario {
 
     /// Two candidates in one term, and a voter that crashes in between, are rare otherwise.
     private mutating func provokeElections() {
-        crashesPer100kEffects = 2_000
-        faultInterval = 40 * millisecond
+        voters = 3
+        witnesses = 0
+        changesMembership = false
+        spares = 0
+        crashesPer100kEffects = 3_000
+        faultInterval = 100 * millisecond
         hasRivals = true
-        network.delaySpread = 20 * millisecond
+        network.delaySpread = 60 * millisecond
+        network.lossPerMille = 100
         network.reorders = true
     }
 

@@ -43,6 +43,7 @@ extension Simulation {
             guard batch.descriptor.last <= lsn else { break }
             if try ledger.committed(batch, by: index) {
                 counts.commits += 1
+                try databases?.committed(batch.id)
                 try checkDurability(batch.descriptor.end, at: index)
             }
             node.checked = batch.descriptor.last

@@ -10,6 +10,7 @@ extension Simulation {
         if effects.isEmpty { return }
         trace?.effects(time, index, effects)
         try carryOut(effects, of: event, ids: ids, at: index)
+        try databases?.raftMoved(index)
     }
 
     func carryOut(_ effects: RaftEffects, of event: RaftEvent, ids: [Int], at index: Int) throws {
@@ -73,8 +74,10 @@ extension Simulation {
     }
 
     /// A leader's own batch.
-    func writeOwn(_ batch: BatchDescriptor, at index: Int) throws {
-        let id = try ledger.make(batch, after: nodes[index].log.end)
+    func writeOwn(_ batch: BatchDescriptor, transactions: [Int] = [], at index: Int) throws {
+        let log = nodes[index].log
+        let id = try ledger.make(batch, after: log.end)
+        databases?.logged(transactions, in: id, after: log.batches.last?.id)
         write(.store(SimulatedBatch(descriptor: batch, id: id)), at: index)
     }
 

@@ -4,6 +4,7 @@ import ClusterCore
 extension Simulation {
     func fault() throws {
         if isHealing { return }
+        try databases?.fault()
         queue.add(.fault, at: time + 1 + chance.below(2 * scenario.faultInterval))
         if scenario.hasRivals {
             for _ in 0..<2 { try handle(.campaign, at: Int(chance.below(UInt64(nodes.count)))) }
@@ -35,7 +36,8 @@ extension Simulation {
         }
         node.raft = nil
         node.life += 1
-        let longest = [5, 200, 200, 3_000][Int(chance.below(4))] * millisecond
+        databases?.agentCrashed(index)
+        let longest = [5, 200, 200, 3_000][scenario.hasRivals ? 0 : Int(chance.below(4))] * millisecond
         queue.add(.restart(index, life: node.life), at: time + chance.below(longest))
     }
 

@@ -19,8 +19,10 @@ extension Simulation {
             while time < pause { try step() }
             if isRecovered(goal) { return }
             provisionAgain()
+            try databases?.heal()
         }
-        throw Violation("liveness: no recovery within 30 s: \(nodes.map(describe).joined(separator: "; "))")
+        let story = nodes.map(describe).joined(separator: "; ") + "; " + (databases?.story ?? "")
+        throw Violation("liveness: no recovery within 30 s: \(story)")
     }
 
     /// What was to be provisioned may have crashed before it was.
@@ -35,6 +37,11 @@ extension Simulation {
         guard let leader = leaders.compactMap({ nodes[$0].raft }).max(by: { $0.term < $1.term }), leader.noOpCommitted,
             leader.committed >= goal, !leader.isCaretaker
         else { return false }
+        if let databases {
+            // First new writes, then quiet.
+            databases.hasClients = false
+            guard databases.isRecovered else { return false }
+        }
         return leader.membership.members.allSatisfy { member in
             guard let raft = nodes[Int(member.number.rawValue) - 1].raft else { return false }
             return raft.committed >= goal && raft.leader == leader.node

@@ -16,6 +16,7 @@ final class Simulation {
         case provision(Int, life: Int)
         case propose
         case fault
+        case database(Int, DatabaseEvent)
     }
 
     struct Envelope {
@@ -52,6 +53,8 @@ final class Simulation {
     /// No more faults: the cluster has to recover.
     var isHealing = false
     var trace: Trace?
+    /// What is beside the agents, if that is simulated too.
+    weak var databases: DatabaseWorld?
 
     private var envelopes: [Envelope?] = []
     private var freeEnvelopes: [Int] = []
@@ -71,7 +74,7 @@ final class Simulation {
     /// Runs the scenario's steps with faults, heals everything, and sees that the cluster recovers.
     func run() throws {
         try bootstrap()
-        queue.add(.propose, at: time + scenario.proposalInterval)
+        if databases == nil { queue.add(.propose, at: time + scenario.proposalInterval) }
         queue.add(.fault, at: time + scenario.faultInterval)
         while counts.steps < scenario.steps { try step() }
         try recover()
@@ -96,6 +99,7 @@ final class Simulation {
         case .provision(let index, let life): if isUp(index, life) { try provision(index) }
         case .propose: try propose()
         case .fault: try fault()
+        case .database(let index, let event): try databases?.happens(event, at: index)
         }
     }
 
@@ -120,6 +124,7 @@ final class Simulation {
         trace?.note(time, index, "starts")
         try nodes[index].start(time)
         queue.add(.timer(index, life: nodes[index].life), at: time + 1)
+        try databases?.agentStarted(index)
     }
 
     private func timer(_ index: Int, _ life: Int) throws {

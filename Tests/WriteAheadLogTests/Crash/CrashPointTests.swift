@@ -13,7 +13,7 @@ import WriteAheadLog
         var bases: Set<LSN> = [.zero]
     }
 
-    private static let batchCount: UInt64 = 24
+    private static let batchCount: UInt64 = 17
 
     /// By term and LSN.
     private let batches: [[Batch]]
@@ -83,7 +83,7 @@ import WriteAheadLog
             let disk = SimulatedDisk(faults: [operation: .powerLoss])
             var expectation = Expectation()
             #expect(throws: WALError.self) { try script(disk, &expectation) }
-            for seed in UInt64(0)..<6 {
+            for seed in UInt64(0)..<4 {
                 try check(disk.powerLost(seed: seed), expectation, "operation \(operation), seed \(seed)")
             }
         }

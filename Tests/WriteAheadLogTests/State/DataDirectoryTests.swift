@@ -5,7 +5,7 @@ import WriteAheadLog
 @Suite struct DataDirectoryTests {
     @Test func makesItsRoomsForTheOwnerOnly() throws {
         let parent = try TemporaryDirectory()
-        let directory = try DataDirectory.open(parent.path + "/node")
+        let directory = try DataDirectory.open(parent.path + "/cluster/node")
         for room in [directory.wal, directory.state, directory.data, directory.run, directory.orphans] {
             let attributes = try FileManager.default.attributesOfItem(atPath: room)
             #expect(attributes[.posixPermissions] as? Int == 0o700)
@@ -37,6 +37,16 @@ import WriteAheadLog
         #expect(throws: DataDirectoryError.notOurs(path: parent.path, found: ["ibdata1"])) {
             try DataDirectory.open(parent.path)
         }
+    }
+
+    @Test func aDamagedLogIsSetAside() throws {
+        let parent = try TemporaryDirectory()
+        let directory = try DataDirectory.open(parent.path + "/node")
+        try Data("old".utf8).write(to: URL(fileURLWithPath: directory.wal + "/segment"))
+        #expect(try directory.setLogAside() == directory.path + "/wal.aside-1")
+        #expect(FileManager.default.fileExists(atPath: directory.path + "/wal.aside-1/segment"))
+        #expect(try FileManager.default.contentsOfDirectory(atPath: directory.wal) == [])
+        #expect(try directory.setLogAside() == directory.path + "/wal.aside-2")
     }
 
     @Test func refusesAFile() throws {
