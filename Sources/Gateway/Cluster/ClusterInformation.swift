@@ -45,3 +45,9 @@ public struct ForwardTarget: Sendable, Hashable {
         self.secret = secret
     }
 }
+
+/// Never shows the secret.
+extension ForwardTarget: CustomStringConvertible, CustomReflectable {
+    public var description: String { baseURL }
+    public var customMirror: Mirror { Mirror(self, children: ["baseURL": baseURL]) }
+}

@@ -15,15 +15,26 @@ struct ChangeIntake: Sendable {
         let announced = request.headers[.contentLength].flatMap { Int($0) }
         if let announced, announced > bodyBytesMax { throw tooLarge }
         if needsBody || (announced ?? 0) > 0 { try ChangeIntake.checkType(request) }
-        return try await budget.reserving(announced ?? bodyBytesMax) {
-            let body: ByteBuffer
-            do {
-                body = try await request.body.collect(upTo: bodyBytesMax)
-            } catch is NIOTooManyBytesError {
-                throw tooLarge
-            }
-            return try await handle(body)
+        var reservation = try budget.begin()
+        do {
+            let body = try await collect(request.body, &reservation)
+            let response = try await handle(body)
+            budget.end(reservation)
+            return response
+        } catch {
+            budget.end(reservation)
+            throw error
         }
+    }
+
+    private func collect(_ body: RequestBody, _ reservation: inout BodyBudget.Reservation) async throws -> ByteBuffer {
+        var whole = ByteBuffer()
+        for try await var part in body {
+            guard whole.readableBytes + part.readableBytes <= bodyBytesMax else { throw tooLarge }
+            try budget.grow(&reservation, by: part.readableBytes)
+            whole.writeBuffer(&part)
+        }
+        return whole
     }
 
     private var tooLarge: Problem {

@@ -1,4 +1,4 @@
-import NIOConcurrencyHelpers
+import Synchronization
 
 /// Remembers tables for a short while: schema changes that do not come through the API are noticed when the time is up, or
 /// when a statement fails for them.
@@ -8,7 +8,7 @@ final class TableMetadataCache: Sendable {
         var expires: ContinuousClock.Instant
     }
 
-    private let entries = NIOLockedValueBox<[TableName: Entry]>([:])
+    private let entries = Mutex<[TableName: Entry]>([:])
     private let lifetime: Duration
     private let entriesMax: Int
 
@@ -18,20 +18,20 @@ final class TableMetadataCache: Sendable {
     }
 
     subscript(table: TableName) -> TableMetadata? {
-        entries.withLockedValue { entries in
+        entries.withLock { entries in
             guard let entry = entries[table], entry.expires > .now else { return nil }
             return entry.metadata
         }
     }
 
     func remember(_ metadata: TableMetadata, of table: TableName) {
-        entries.withLockedValue { entries in
+        entries.withLock { entries in
             if entries.count >= entriesMax { entries.removeAll() }
             entries[table] = Entry(metadata: metadata, expires: .now + lifetime)
         }
     }
 
-    func forget(_ table: TableName) { entries.withLockedValue { $0[table] = nil } }
+    func forget(_ table: TableName) { entries.withLock { $0[table] = nil } }
 
-    func forgetAll() { entries.withLockedValue { $0.removeAll() } }
+    func forgetAll() { entries.withLock { $0.removeAll() } }
 }

@@ -1,4 +1,4 @@
-import NIOConcurrencyHelpers
+import Synchronization
 
 /// One piece of work on its way to a thread: the place where the thread's result, the deadline and the caller's
 /// cancellation meet. The first of them settles it.
@@ -13,11 +13,11 @@ final class SQLCall<Value: Sendable>: Sendable {
         var result: Result<Value, SQLError>?
         var continuation: CheckedContinuation<Result<Value, SQLError>, Never>?
     }
-    private let state = NIOLockedValueBox(State())
+    private let state = Mutex(State())
 
     /// The thread asks before it begins; false when nobody waits for the result any more, and nothing may be executed.
     func begin() -> Bool {
-        state.withLockedValue { state in
+        state.withLock { state in
             guard case .queued = state.progress else { return false }
             state.progress = .running
             return true
@@ -25,7 +25,7 @@ final class SQLCall<Value: Sendable>: Sendable {
     }
 
     func finish(_ result: Result<Value, SQLError>) {
-        let continuation = state.withLockedValue { state -> CheckedContinuation<Result<Value, SQLError>, Never>? in
+        let continuation = state.withLock { state -> CheckedContinuation<Result<Value, SQLError>, Never>? in
             guard state.result == nil else { return nil }
             state.progress = .settled
             state.result = result
@@ -37,7 +37,7 @@ final class SQLCall<Value: Sendable>: Sendable {
 
     /// Lets the caller go with `queued` when the work has not begun, else with `running`.
     private func giveUp(queued: SQLError, running: SQLError) {
-        let error = state.withLockedValue { state in
+        let error = state.withLock { state in
             defer { state.progress = .settled }
             if case .queued = state.progress { return queued }
             return running
@@ -68,7 +68,7 @@ final class SQLCall<Value: Sendable>: Sendable {
     private func settled() async -> Result<Value, SQLError> {
         await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                let result = state.withLockedValue { state -> Result<Value, SQLError>? in
+                let result = state.withLock { state -> Result<Value, SQLError>? in
                     if state.result == nil { state.continuation = continuation }
                     return state.result
                 }

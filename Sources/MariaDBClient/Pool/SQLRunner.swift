@@ -1,11 +1,11 @@
-import NIOConcurrencyHelpers
+import Synchronization
 
 /// One session on its own thread, for callers in Swift tasks: probes and administration, where calls come one after the
 /// other and must not be held up for ever by a server that does not answer.
 public final class SQLRunner: Sendable {
     private let configuration: SQLConfiguration
     private let name: String
-    private let pool: NIOLockedValueBox<SQLPool>
+    private let pool: Mutex<SQLPool>
     /// For calls that name none.
     public let deadline: Duration
 
@@ -13,7 +13,7 @@ public final class SQLRunner: Sendable {
         self.configuration = configuration
         self.deadline = deadline
         self.name = name
-        pool = NIOLockedValueBox(SQLRunner.pool(configuration, deadline: deadline, name: name))
+        pool = Mutex(SQLRunner.pool(configuration, deadline: deadline, name: name))
     }
 
     deinit { close() }
@@ -24,7 +24,7 @@ public final class SQLRunner: Sendable {
     public func run<Value: Sendable>(
         deadline: Duration? = nil, _ body: @escaping @Sendable (SQLSession) throws(SQLError) -> Value
     ) async throws(SQLError) -> Value {
-        try await pool.withLockedValue { $0 }.run(deadline: deadline, body)
+        try await pool.withLock { $0 }.run(deadline: deadline, body)
     }
 
     /// One statement in the text protocol.
@@ -38,7 +38,7 @@ public final class SQLRunner: Sendable {
     /// and after the connect timeout at the latest.
     public func abandon() {
         let fresh = SQLRunner.pool(configuration, deadline: deadline, name: name)
-        let stuck = pool.withLockedValue { pool in
+        let stuck = pool.withLock { pool in
             defer { pool = fresh }
             return pool
         }
@@ -46,7 +46,7 @@ public final class SQLRunner: Sendable {
     }
 
     /// Takes no more calls.
-    public func close(interrupting: Bool = true) { pool.withLockedValue { $0 }.close(interrupting: interrupting) }
+    public func close(interrupting: Bool = true) { pool.withLock { $0 }.close(interrupting: interrupting) }
 
     private static func pool(_ configuration: SQLConfiguration, deadline: Duration, name: String) -> SQLPool {
         SQLPool(configuration, size: 1, queueMax: 64, deadline: deadline, name: name)

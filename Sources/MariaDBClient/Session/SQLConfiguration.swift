@@ -57,7 +57,13 @@ public struct SQLConfiguration: Sendable, Hashable {
     }
 }
 
-extension SQLConfiguration {
+/// Never shows the password.
+extension SQLConfiguration: CustomStringConvertible, CustomDebugStringConvertible, CustomReflectable {
+    public var debugDescription: String { description }
+    public var customMirror: Mirror { Mirror(self, children: ["login": description]) }
+
+    public var description: String { "\(user)@\(address)\(database.map { "/\($0)" } ?? "")" }
+
     private static let gtidTracking = "SET SESSION session_track_system_variables = 'last_gtid'"
 
     /// The same, with each answer to a write carrying its GTID (`last_gtid` in ``SQLResult/trackedVariables``): one round

@@ -1,4 +1,4 @@
-import NIOConcurrencyHelpers
+import Synchronization
 
 #if canImport(Glibc)
     import Glibc
@@ -12,22 +12,22 @@ import NIOConcurrencyHelpers
 /// cut the connection without hitting a descriptor that has been reused.
 final class SessionSocket: Sendable {
     /// -1 once closed.
-    private let descriptor: NIOLockedValueBox<Int32>
+    private let descriptor: Mutex<Int32>
 
-    init(duplicating original: Int32) { descriptor = NIOLockedValueBox(dup(original)) }
+    init(duplicating original: Int32) { descriptor = Mutex(dup(original)) }
 
     deinit { close() }
 
     /// Makes every read and write on the connection fail at once. The server is not told to stop what it is doing.
     func cut() {
-        descriptor.withLockedValue { descriptor in
+        descriptor.withLock { descriptor in
             if descriptor >= 0 { _ = shutdown(descriptor, Int32(SHUT_RDWR)) }
         }
     }
 
     /// Whether an idle connection still stands: the server says nothing unasked, so anything to read is a farewell.
     var isQuiet: Bool {
-        descriptor.withLockedValue { descriptor in
+        descriptor.withLock { descriptor in
             guard descriptor >= 0 else { return false }
             var byte: UInt8 = 0
             let count = recv(descriptor, &byte, 1, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT))
@@ -36,7 +36,7 @@ final class SessionSocket: Sendable {
     }
 
     func close() {
-        descriptor.withLockedValue { descriptor in
+        descriptor.withLock { descriptor in
             if descriptor >= 0 { _ = systemClose(descriptor) }
             descriptor = -1
         }

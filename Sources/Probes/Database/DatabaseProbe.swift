@@ -1,4 +1,5 @@
 import ClusterCore
+import Foundation
 import MariaDBClient
 
 /// Asks a MariaDB server how it is. The statements here do not wait while commits wait for their quorum, when much else does
@@ -57,6 +58,18 @@ public enum DatabaseProbe {
             ('mysql', 'sys', 'performance_schema', 'information_schema') LIMIT \(limit)
             """
         ).rows.map { ForeignTable(schema: $0[0] ?? "", name: $0[1] ?? "", engine: $0[2] ?? "") }
+    }
+
+    /// Whether the session's account may write while `read_only` is on. The account of application writes must not: its
+    /// write would slip through a demotion.
+    public static func bypassesReadOnly(_ session: SQLSession) throws(SQLError) -> Bool {
+        let bypassing: Set<String> = ["ALL PRIVILEGES", "READ ONLY ADMIN", "READ_ONLY ADMIN", "SUPER"]
+        for grant in try session.query("SHOW GRANTS").rows.compactMap({ $0.first ?? nil }) {
+            guard grant.hasPrefix("GRANT "), let scope = grant.range(of: " ON *.* TO ") else { continue }
+            let privileges = grant[..<scope.lowerBound].dropFirst("GRANT ".count).split(separator: ",")
+            if privileges.contains(where: { bypassing.contains(String($0.drop { $0 == " " })) }) { return true }
+        }
+        return false
     }
 
     /// Global variables by name; those the server does not have are missing.

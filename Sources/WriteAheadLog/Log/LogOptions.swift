@@ -21,7 +21,7 @@ extension Log {
         /// How much memory recently appended batches may use beyond those that are not durable yet.
         public var cacheBytesMax = 16 << 20
         /// How many bytes may wait for the disk before ``Log/append(_:)`` refuses.
-        public var queueBytesMax = 256 << 20
+        public var queueBytesMax = 64 << 20
         /// How many bytes one sync covers at most, so that notices come in time under load.
         public var groupBytesMax = 16 << 20
         /// The distance of two points of the index in memory.

@@ -161,6 +161,27 @@ import Testing
         }
     }
 
+    @Test("A login over TCP with a password, which no description shows")
+    func password() async throws {
+        let server = try await SharedServer.server()
+        try await server.sql("CREATE OR REPLACE USER tcp@'127.0.0.1' IDENTIFIED BY 'p\\'w'")
+        let configuration = SQLConfiguration(
+            address: .tcp(host: "127.0.0.1", port: server.port), user: "tcp", password: "p'w",
+            readTimeout: .seconds(1))
+        #expect(!"\(configuration)\(String(reflecting: configuration))".contains("p'w"))
+        try await withSession(configuration) { session throws(SQLError) in
+            #expect(try session.query("SELECT CURRENT_USER()").scalar == "tcp@127.0.0.1")
+            #expect(session.serverVersion.contains("MariaDB"))
+            do throws(SQLError) {
+                try session.query("SELECT SLEEP(3)")
+                Issue.record("the read timeout did not end the wait")
+            } catch {
+                #expect(error.kind == .timeout && error.isOutcomeUnknown)
+                #expect(!session.isUsable)
+            }
+        }
+    }
+
     @Test("A failed login says who, where and why, and that nothing ran")
     func login() async throws {
         let server = try await SharedServer.server()

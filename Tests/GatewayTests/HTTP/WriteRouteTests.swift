@@ -227,6 +227,41 @@ private func withLeader(
         }
     }
 
+    @Test("What is in hand at once is bounded, and given back")
+    func budget() throws {
+        let budget = BodyBudget(bytesMax: 100, requestsMax: 2)
+        var first = try budget.begin()
+        var second = try budget.begin()
+        #expect(throws: Problem.self) { _ = try budget.begin() }
+        try budget.grow(&first, by: 60)
+        #expect(throws: Problem.self) { try budget.grow(&second, by: 41) }
+        try budget.grow(&second, by: 40)
+        budget.end(first)
+        var third = try budget.begin()
+        try budget.grow(&third, by: 60)
+        budget.end(second)
+        budget.end(third)
+    }
+
+    @Test("Many clients at once: every write is carried out once, and identifiers are distinct")
+    func concurrent() async throws {
+        try await withLeader("w_concurrent", tables: ["CREATE TABLE t (id BIGINT PRIMARY KEY, v INT)"]) {
+            client, _, runner in
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for value in 0..<200 {
+                    group.addTask {
+                        let answer = try await client.post(
+                            "/write/insert", #"{"table": "t", "values": {"v": \#(value)}}"#)
+                        #expect(answer.status == .ok, "\(answer.text)")
+                    }
+                }
+                try await group.waitForAll()
+            }
+            let counted = try await runner.query("SELECT COUNT(*), COUNT(DISTINCT id), COUNT(DISTINCT v) FROM t")
+            #expect(counted.rows == [["200", "200", "200"]])
+        }
+    }
+
     @Test("Without a leader: 503, Retry-After and the reason")
     func noLeader() async throws {
         try await withAPI { client in

@@ -101,6 +101,32 @@ import Testing
         }
     }
 
+    @Test("Accounts that write while read_only is on are told apart, as the server itself does")
+    func bypass() async throws {
+        try await MariaDBServer.withServer(id: 15, options: []) { server in
+            try await server.sql("CREATE DATABASE d; CREATE TABLE d.t (id INT AUTO_INCREMENT PRIMARY KEY)")
+            let grants = [
+                "ALL PRIVILEGES ON *.*": true, "ALL PRIVILEGES ON d.*": false, "SELECT, INSERT ON *.*": false,
+                "INSERT, READ_ONLY ADMIN ON *.*": true, "INSERT, BINLOG ADMIN ON *.*": false,
+            ]
+            for (index, (grant, bypasses)) in grants.enumerated() {
+                try await server.sql("CREATE USER u\(index)@localhost; GRANT \(grant) TO u\(index)@localhost")
+                try await server.sql("SET GLOBAL read_only = 1")
+                let login = SQLConfiguration(address: .unix(server.socket), user: "u\(index)")
+                try await withSession(login) { session throws(SQLError) in
+                    #expect(try DatabaseProbe.bypassesReadOnly(session) == bypasses, "\(grant)")
+                    do throws(SQLError) {
+                        try session.query("INSERT INTO d.t VALUES ()")
+                        #expect(bypasses, "\(grant)")
+                    } catch {
+                        #expect(error.errno == 1290 && !bypasses, "\(grant)")
+                    }
+                }
+                try await server.sql("SET GLOBAL read_only = 0")
+            }
+        }
+    }
+
     @Test("A stock server misses much of what quorum mode needs; the cluster's options miss nothing")
     func requirements() async throws {
         let stock = try await withSession(SharedServer.schema("probe_requirements")) { session throws(SQLError) in

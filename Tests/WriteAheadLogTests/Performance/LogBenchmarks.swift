@@ -96,7 +96,7 @@ struct LogBenchmarks {
         for number in 0..<batchCount {
             let batch = try encode(number, .none)
             bytes += batch.bytes.readableBytes
-            while log.queuedBytes > 64 << 20 { try notices.wait(for: log.durable.next) }
+            while log.queuedBytes > 32 << 20 { try notices.wait(for: log.durable.next) }
             try log.append(batch)
         }
         try notices.wait(for: LSN(batchCount * perBatch))
