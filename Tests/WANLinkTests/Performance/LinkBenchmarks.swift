@@ -61,9 +61,8 @@ struct LinkBenchmarks {
         try await client.done.futureResult.get()
         let time = ContinuousClock.now - begin
         let seconds = Double(time.components.seconds) + Double(time.components.attoseconds) / 1e18
-        print(
-            "\(name): \(Int(seconds / Double(rounds) * 1e9)) ns a round, \(Int(Double(rounds * bytes) / seconds / 1e6)) MB/s"
-        )
+        let rate = Int(Double(rounds * bytes) / seconds / 1e6)
+        print("\(name): \(Int(seconds / Double(rounds) * 1e9)) ns a round, \(rate) MB/s")
         try await one.close().get()
         try await two.close().get()
         try await loops.shutdownGracefully()
