@@ -38,14 +38,25 @@ struct LocalAPI: Sendable {
                 request.headers.add(name: "content-type", value: "application/json")
                 request.body = .bytes(ByteBuffer(bytes: try JSONEncoder().encode(body)))
             }
-            let response = try await HTTPClient.shared.execute(request, timeout: TimeAmount(timeout))
-            let buffer = try await response.body.collect(upTo: LocalAPI.answerBytesMax)
-            answer = (response.status, Data(buffer.readableBytesView))
+            answer = try await LocalAPI.execute(request, timeout: TimeAmount(timeout))
         } catch {
             throw explain(error)
         }
         guard (200..<300).contains(answer.status.code) else { throw refusal(answer.status, answer.body) }
         return answer.body
+    }
+
+    private static func execute(
+        _ request: HTTPClientRequest, timeout: TimeAmount
+    ) async throws -> (HTTPResponseStatus, Data) {
+        var configuration = HTTPClient.Configuration()
+        // An agent that does not run is said at once.
+        configuration.connectionPool.retryConnectionEstablishment = false
+        return try await HTTPClient.withHTTPClient(configuration: configuration) { client in
+            let response = try await client.execute(request, timeout: timeout)
+            let buffer = try await response.body.collect(upTo: LocalAPI.answerBytesMax)
+            return (response.status, Data(buffer.readableBytesView))
+        }
     }
 
     func decode<Answer: Decodable>(_ type: Answer.Type, from body: Data) throws(CommandFailure) -> Answer {

@@ -33,7 +33,7 @@ struct MembersCommand: AsyncParsableCommand {
 
         func run() async throws {
             let api = try LocalAPI(options.load())
-            guard let name = id.addingPercentEncoding(withAllowedCharacters: .alphanumerics) else {
+            guard let name = id.addingPercentEncoding(withAllowedCharacters: .urlPathAllowed) else {
                 throw CommandFailure("\(id) is no member's name")
             }
             let body = try await api.send(.delete, "/cluster/members/\(name)", timeout: .seconds(30))

@@ -21,7 +21,8 @@ struct WALCommand: AsyncParsableCommand {
             guard FileManager.default.fileExists(atPath: directory) else {
                 throw CommandFailure("\(directory) does not exist: this node has not been started yet")
             }
-            var table = TextTable(["FIRST", "LAST", "TERM", "KIND", "ENTRIES", "BYTES", "GTIDS"], rightAligned: [0, 1, 2, 4, 5])
+            var table = TextTable(
+                ["FIRST", "LAST", "TERM", "KIND", "ENTRIES", "BYTES", "GTIDS"], rightAligned: [0, 1, 2, 4, 5])
             let segments: [LogInspector.Segment]
             do {
                 segments = try LogInspector(directory: directory).inspect { _, header in
@@ -68,10 +69,12 @@ struct WALCommand: AsyncParsableCommand {
                 return
             }
             var table = TextTable(
-                ["SEGMENT", "FIRST", "LAST", "BATCHES", "ENTRIES", "USED", "FILE", "DAMAGE"], rightAligned: [1, 2, 3, 4, 5, 6])
+                ["SEGMENT", "FIRST", "LAST", "BATCHES", "ENTRIES", "USED", "FILE", "DAMAGE"],
+                rightAligned: [1, 2, 3, 4, 5, 6])
             for segment in segments {
                 table.add([
-                    (segment.path as NSString).lastPathComponent, "\(segment.first)", segment.last.map { "\($0)" } ?? "-",
+                    (segment.path as NSString).lastPathComponent, "\(segment.first)",
+                    segment.last.map { "\($0)" } ?? "-",
                     "\(segment.batches)", "\(segment.entries)", "\(segment.usedBytes)", "\(segment.fileBytes)",
                     segment.damage ?? "-",
                 ])

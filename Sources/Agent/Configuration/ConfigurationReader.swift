@@ -169,7 +169,14 @@ struct ConfigurationReader {
 
     private func shown(_ value: any TOMLValueConvertible, of setting: Setting) -> String {
         if setting.kind == .secret { return "not a text" }
-        return SettingValue(value)?.description ?? "a \(value.type)"
+        if let value = SettingValue(value) { return value.description }
+        return switch value.type {
+        case .table: "a section"
+        case .array: "a list that holds more than texts"
+        case .double: "a number with a decimal point"
+        case .date, .time, .dateTime: "a date or a time"
+        case .string, .int, .bool: "a \(value.type)"
+        }
     }
 
     private func problem(in key: String, _ message: String, occurrence: Int = 0) -> ConfigurationError.Problem {

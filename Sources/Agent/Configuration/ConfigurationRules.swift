@@ -124,8 +124,8 @@ enum ConfigurationRules {
             Violation(
                 key: $0.0,
                 message:
-                    "this version cannot use certificates yet; remove \($0.0), and either keep the members on one machine "
-                    + "or a trusted network with tls.required = false")
+                    "this version cannot use certificates yet; remove \($0.0), and either keep the members on one "
+                    + "machine or a trusted network with tls.required = false")
         }
         if configuration.tls.required, let bind = PeerAddress(configuration.node.bindAddress), !bind.isLoopback,
             !bind.isWildcard, violations.isEmpty

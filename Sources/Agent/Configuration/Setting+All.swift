@@ -29,7 +29,9 @@ extension Setting {
         .text("database", "host", \.database.host, "Where the server listens; a managed one is told to listen here."),
         .integer("database", "port", \.database.port, 1...65_535, "The server's TCP port."),
         .text("database", "user", \.database.user, "The account of the HTTP API's writes; made in a managed server."),
-        .text("database", "password", \.database.password, kind: .secret, "Its password; the same on every member."),
+        .text(
+            "database", "password", \.database.password, kind: .secret, example: "\"your-password\"",
+            "Its password; the same on every member."),
         .text(
             "database", "password_file", \.database.passwordFile, kind: .path, example: "\"/etc/wolfscale/password\"",
             "A file with the password instead, best with mode 0600."),

@@ -1,20 +1,6 @@
 import ClusterCore
 import NIOCore
 
-/// What a connection tells its owner, all on the loop.
-protocol PeerConnectionOwner: AnyObject {
-    /// A hello came in: welcome it or not.
-    func connection(_ connection: PeerConnection, judge hello: PeerHello) -> Introduction.Verdict
-    /// The handshake is done on either side; for an accepted connection ``PeerConnection/hello`` says whose it is.
-    func connectionEstablished(_ connection: PeerConnection)
-    /// A control, bulk, request or response frame.
-    func connection(_ connection: PeerConnection, received frame: Frame)
-    /// Unsent bytes have fallen to half the queue's bound.
-    func connectionWritable(_ connection: PeerConnection)
-    /// Called once, at the end, whatever the reason, if the channel ever was active.
-    func connectionClosed(_ connection: PeerConnection, reason: String)
-}
-
 /// One TCP connection between two nodes: frames, handshake, keepalive, counters. It knows nothing of what the payloads
 /// mean and nothing of dialling again.
 ///
@@ -24,29 +10,6 @@ final class PeerConnection: ChannelInboundHandler, RemovableChannelHandler {
     typealias OutboundOut = ByteBuffer
 
     enum Side { case dialled, accepted }
-
-    struct Limits {
-        var timeout: TimeAmount
-        /// The longest payload, by what the connection turned out to be for.
-        var controlFrameBytesMax: Int
-        var bulkFrameBytesMax: Int
-        /// Unsent bytes before control frames are dropped and bulk ones not taken.
-        var controlQueueBytesMax: Int
-        var bulkQueueBytesMax: Int
-
-        func frameBytesMax(_ purpose: ConnectionPurpose) -> Int {
-            switch purpose {
-            case .control, .request: controlFrameBytesMax
-            case .bulk: bulkFrameBytesMax
-            }
-        }
-        func queueBytesMax(_ purpose: ConnectionPurpose) -> Int {
-            switch purpose {
-            case .control, .request: controlQueueBytesMax
-            case .bulk: bulkQueueBytesMax
-            }
-        }
-    }
 
     private enum State {
         /// Dialled: the hello is out. Accepted: it has not come yet.

@@ -22,11 +22,11 @@ public enum RaftMessageError: Error, Hashable, CustomStringConvertible {
     }
 }
 
-/// Raft's messages as bytes. Integers in network order; first a version byte and a kind byte, then the fields in the order of the
-/// types in ClusterCore.
+/// Raft's messages as bytes. Integers in network order; first a version byte and a kind byte, then the fields in the
+/// order of the types in ClusterCore.
 ///
-/// An append carries its batches as the bytes that lie in the log, each behind its length as u32; what they say of themselves is read
-/// from them and not repeated.
+/// An append carries its batches as the bytes that lie in the log, each behind its length as u32; what they say of
+/// themselves is read from them and not repeated.
 public enum RaftMessageCodec {
     static let version: UInt8 = 1
     public static let batchesMax: UInt32 = 4096
@@ -44,7 +44,8 @@ public enum RaftMessageCodec {
 
     // MARK: Writing
 
-    /// - Parameter message: Of an append only the head is written; its batches go beside it with ``encodeAppend(_:batches:)``.
+    /// - Parameter message: Of an append only the head is written; its batches go beside it with
+    ///   ``encodeAppend(_:batches:)``.
     public static func encode(_ message: RaftMessage) -> ByteBuffer {
         var buffer = ByteBuffer()
         buffer.reserveCapacity(64)

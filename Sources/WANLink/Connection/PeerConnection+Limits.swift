@@ -1,0 +1,27 @@
+import NIOCore
+
+extension PeerConnection {
+    /// The bounds of a connection, in bytes where the name says so.
+    struct Limits {
+        var timeout: TimeAmount
+        /// The longest payload, by what the connection turned out to be for.
+        var controlFrameBytesMax: Int
+        var bulkFrameBytesMax: Int
+        /// Unsent bytes before control frames are dropped and bulk ones not taken.
+        var controlQueueBytesMax: Int
+        var bulkQueueBytesMax: Int
+
+        func frameBytesMax(_ purpose: ConnectionPurpose) -> Int {
+            switch purpose {
+            case .control, .request: controlFrameBytesMax
+            case .bulk: bulkFrameBytesMax
+            }
+        }
+        func queueBytesMax(_ purpose: ConnectionPurpose) -> Int {
+            switch purpose {
+            case .control, .request: controlQueueBytesMax
+            case .bulk: bulkQueueBytesMax
+            }
+        }
+    }
+}

@@ -1,0 +1,100 @@
+import ClusterCore
+import Foundation
+import NIOCore
+import NIOPosix
+import Testing
+import WANLink
+
+/// How fast the lines are on loopback. Runs only when asked, and only means something in a release build:
+/// `LINK_BENCHMARK=1 swift test -c release --filter LinkBenchmarks`.
+@Suite(.serialized, .enabled(if: ProcessInfo.processInfo.environment["LINK_BENCHMARK"] != nil))
+struct LinkBenchmarks {
+    /// Answers each control frame with one, and each bulk frame with a control frame, as a follower does.
+    private final class Echo: PeerNetworkDelegate {
+        let done: EventLoopPromise<Void>
+        nonisolated(unsafe) var left: Int
+        nonisolated(unsafe) var sends: (PeerNetwork) -> Void = { _ in }
+        let isServer: Bool
+        let connected: EventLoopPromise<Void>
+
+        init(isServer: Bool, rounds: Int, on loop: any EventLoop) {
+            self.isServer = isServer
+            left = rounds
+            done = loop.makePromise()
+            connected = loop.makePromise()
+        }
+
+        func peerNetwork(_ network: PeerNetwork, control payload: ByteBuffer, from peer: NodeNumber) {
+            if isServer { return network.sendControl(payload, to: peer) }
+            left -= 1
+            if left == 0 { done.succeed(()) } else { sends(network) }
+        }
+        func peerNetwork(_ network: PeerNetwork, bulk payload: ByteBuffer, from peer: NodeNumber) {
+            network.sendControl(ByteBuffer(integer: UInt64(payload.readableBytes)), to: peer)
+        }
+        func peerNetwork(_ network: PeerNetwork, connected peer: NodeNumber) { connected.succeed(()) }
+        func peerNetwork(_ network: PeerNetwork, disconnected peer: NodeNumber, reason: String) {}
+        func peerNetwork(_ network: PeerNetwork, bulkWritable peer: NodeNumber) {}
+        func peerNetwork(_ network: PeerNetwork, authorize hello: PeerHello) -> String? { nil }
+        func peerNetwork(
+            _ network: PeerNetwork, request: ByteBuffer, from address: String
+        ) -> EventLoopFuture<ByteBuffer> { network.eventLoop.makeSucceededFuture(request) }
+    }
+
+    private func measure(
+        _ name: String, rounds: Int, inFlight: Int = 1, bytes: Int, send: @escaping (PeerNetwork) -> Void
+    ) async throws {
+        let loops = MultiThreadedEventLoopGroup(numberOfThreads: 2)
+        let (a, b) = (loops.next(), loops.next())
+        let client = Echo(isServer: false, rounds: rounds, on: a)
+        let server = Echo(isServer: true, rounds: 0, on: b)
+        let one = try await start(1, on: a, client)
+        let two = try await start(2, on: b, server)
+        let (oneAddress, twoAddress) = ("127.0.0.1:\(one.localPort)", "127.0.0.1:\(two.localPort)")
+        try await a.submit { one.setPeers([NodeNumber(2): twoAddress]) }.get()
+        try await b.submit { two.setPeers([NodeNumber(1): oneAddress]) }.get()
+        try await client.connected.futureResult.get()
+        try await server.connected.futureResult.get()
+        client.sends = send
+        let begin = ContinuousClock.now
+        try await a.submit { for _ in 0..<inFlight { client.sends(one) } }.get()
+        try await client.done.futureResult.get()
+        let time = ContinuousClock.now - begin
+        let seconds = Double(time.components.seconds) + Double(time.components.attoseconds) / 1e18
+        let rate = Int(Double(rounds * bytes) / seconds / 1e6)
+        print("\(name): \(Int(seconds / Double(rounds) * 1e9)) ns a round, \(rate) MB/s")
+        try await one.close().get()
+        try await two.close().get()
+        try await loops.shutdownGracefully()
+    }
+
+    private func start(_ number: UInt16, on loop: any EventLoop, _ delegate: Echo) async throws -> PeerNetwork {
+        let log = LogRecorder()
+        return try await PeerNetwork.start(
+            PeerNetwork.Configuration(bindHost: "127.0.0.1", bindPort: 0, logger: log.logger),
+            identity: PeerIdentity(clusterID: "c", number: NodeNumber(number), id: "n\(number)"), on: loop,
+            delegate: delegate
+        ).get()
+    }
+
+    @Test func heartbeatRoundTrip() async throws {
+        let payload = ByteBuffer(repeating: 1, count: 50)
+        try await measure("control round trip", rounds: 50_000, bytes: 50) {
+            $0.sendControl(payload, to: NodeNumber(2))
+        }
+    }
+
+    @Test func smallBatchRoundTrip() async throws {
+        let parts = [ByteBuffer(repeating: 1, count: 60), ByteBuffer(repeating: 2, count: 2_300)]
+        try await measure("batch of 2.3 KB, acknowledged", rounds: 50_000, bytes: 2_360) {
+            _ = $0.sendBulk(parts, to: NodeNumber(2))
+        }
+    }
+
+    @Test func largeBatchThroughput() async throws {
+        let parts = [ByteBuffer(repeating: 1, count: 60), ByteBuffer(repeating: 2, count: 256 << 10)]
+        try await measure("batches of 256 KB, 16 under way", rounds: 20_000, inFlight: 16, bytes: 256 << 10) {
+            _ = $0.sendBulk(parts, to: NodeNumber(2))
+        }
+    }
+}
