@@ -182,12 +182,15 @@ import Testing
         var script = Script()
         script.finish(.started(.adoptedPrimary))
         #expect(script.tenure.state == .adopted)
-        #expect(script.orders == [.start])
+        #expect(script.orders == [.start, .pause])
         var won = script
         won.on(Script.leader(5, noOp: 20))
-        #expect(won.orders == [.start, .holdCommits], "its commits wait, so nothing of it is taken away")
-        script.on(Script.follower(5))
-        #expect(script.orders == [.start, .kill])
+        #expect(won.orders == [.start, .pause, .holdCommits], "its commits wait, so nothing of it is taken away")
+        var lost = script
+        lost.on(Script.follower(5))
+        #expect(lost.orders == [.start, .pause, .kill])
+        for _ in 0..<10 { script.finish() }
+        #expect(script.orders.last == .kill, "its reads must not grow old without end")
     }
 
     @Test func aLateOutcomeOfASupersededOrderIsIgnored() {

@@ -93,9 +93,9 @@ extension LabTests {
                 let folder = node.dataDirectory + "/wal"
                 let segment = try #require(FileManager.default.contentsOfDirectory(atPath: folder).sorted().first)
                 let file = try #require(FileHandle(forUpdatingAtPath: folder + "/" + segment))
-                try file.seek(toOffset: 3_000)
+                try file.seek(toOffset: 6_000)
                 let byte = try #require(try file.read(upToCount: 1)?.first)
-                try file.seek(toOffset: 3_000)
+                try file.seek(toOffset: 6_000)
                 try file.write(contentsOf: Data([byte ^ 0x40]))
                 try file.close()
                 try requireRefusal(node, saying: [segment, "committed"])

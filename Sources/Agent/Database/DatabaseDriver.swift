@@ -90,9 +90,10 @@ final class DatabaseDriver {
     }
 
     private func carryOut(_ effects: TenureEffects) {
+        // The order first: what the others do upon the rest may bring a newer one.
+        if let order = effects.order { begin(order) }
         for note in effects.notes { delegate?.databaseNoted(note) }
         if let able = effects.mayLead { delegate?.databaseMayLead(able) }
-        if let order = effects.order { begin(order) }
         if let reason = effects.resign { delegate?.databaseResigns(reason) }
         if let handOver = effects.handOver { delegate?.databaseHandsOver(to: handOver.target) }
     }
@@ -106,7 +107,7 @@ final class DatabaseDriver {
                 outcome = try await perform(order)
             } catch {
                 outcome = .failed(reason: "\(error)")
-                logger.debug("database: \(order.action) failed: \(error)", metadata: ["order": "\(order.id)"])
+                if !Task.isCancelled { logger.warning("database: \(order.action) failed: \(error)") }
             }
             if !Task.isCancelled { handle(.finished(order.id, outcome)) }
         }
@@ -206,7 +207,10 @@ final class DatabaseDriver {
                 orphans.append(gtid)
             }
             for gtid in seen.binlogState.gtids {
-                if let lsn = try log.locate(gtid), lsn > committed { orphans.append(gtid) }
+                // In the log, and not known here to be committed: that will be decided in a moment.
+                if let lsn = try log.locate(gtid), lsn > committed {
+                    throw ServerError.wrongState("\(gtid) is in the log, and not known to be committed yet")
+                }
             }
             if !orphans.isEmpty { return .orphans(Array(Set(orphans)).sorted { $0.sequence < $1.sequence }) }
             do {
@@ -244,7 +248,8 @@ final class DatabaseDriver {
 
     private func awaitApplied(through lsn: LSN) async throws {
         let control = try requireControl()
-        let target = try await position(through: lsn)
+        // What this node itself proposed in this term before its server restarted counts too: a new write must not take its GTID. (I8)
+        let target = try await position(through: max(lsn, consensus.raft.last))
         if target.isEmpty { return }
         while !Task.isCancelled {
             let reached = try await control.runner.run(deadline: .seconds(10)) { session throws(SQLError) in
@@ -257,7 +262,7 @@ final class DatabaseDriver {
 
     private func unfollow(through lsn: LSN) async throws {
         let control = try requireControl()
-        let target = try await position(through: lsn)
+        let target = try await position(through: max(lsn, consensus.raft.last))
         try await control.unfollow()
         let held = try await control.observe()
         guard held.slavePosition.covers(target), held.binlogPosition.covers(target) else {

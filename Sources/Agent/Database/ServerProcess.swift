@@ -56,13 +56,19 @@ final class ServerProcess: RunningServer {
 
     /// The process of an earlier agent, if `pidFile` names one that runs with `marker` among its arguments.
     static func adopt(pidFile: String, marker: String) -> ServerProcess? {
+        runningPID(pidFile, marker).map { ServerProcess(pid: $0, isChild: false) }
+    }
+
+    static func isRunning(pidFile: String, marker: String) -> Bool { runningPID(pidFile, marker) != nil }
+
+    private static func runningPID(_ pidFile: String, _ marker: String) -> pid_t? {
         guard let text = FileManager.default.contents(atPath: pidFile).map({ String(decoding: $0, as: UTF8.self) }),
             let pid = pid_t(text.trimmingCharacters(in: .whitespacesAndNewlines)), pid > 1
         else { return nil }
         guard let commandLine = FileManager.default.contents(atPath: "/proc/\(pid)/cmdline"),
             commandLine.split(separator: 0).contains(where: { String(decoding: $0, as: UTF8.self) == marker })
         else { return nil }
-        return ServerProcess(pid: pid, isChild: false)
+        return pid
     }
 
     /// Returns when the process has ended.

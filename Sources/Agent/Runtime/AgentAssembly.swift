@@ -32,6 +32,7 @@ struct AgentAssembly {
         }
         for warning in configuration.warnings { logger.warning("\(warning)") }
         threads.start()
+        try checkPorts()
         let directory = try DataDirectory.open(configuration.node.dataDirectory)
         let store = try StateStore.open(in: directory)
         let (failures, failureSink) = AsyncStream.makeStream(of: String.self, bufferingPolicy: .bufferingOldest(1))
@@ -56,8 +57,26 @@ struct AgentAssembly {
         await node.start(
             driver: configuration.node.role == .witness ? nil : try makeDriver(node, relayPort: relay.localPort), relay: relay)
         return Agent(
-            service: NodeService(node: node, failures: failures),
+            service: NodeService(node: node, directory: directory, failures: failures),
             api: configuration.api.enabled ? try makeAPI(node, identity) : nil)
+    }
+
+    /// Found before anything is begun, so that nothing half-started has to be undone.
+    private func checkPorts() throws {
+        if configuration.api.enabled, let bind = PeerAddress(configuration.api.bindAddress),
+            case .taken(let reason) = PortProbe.tryBinding(bind)
+        {
+            throw AgentError("the HTTP API can't listen on \(bind): \(reason); stop what uses it, or set api.bind_address")
+        }
+        let database = configuration.database
+        let paths = ServerPaths(dataDirectory: configuration.node.dataDirectory)
+        guard database.managed, configuration.node.role.hasDatabase,
+            !ServerProcess.isRunning(pidFile: paths.pidFile, marker: paths.marker)
+        else { return }
+        let address = PeerAddress(host: database.host, port: database.port)
+        if case .taken(let reason) = PortProbe.tryBinding(address) {
+            throw AgentError("MariaDB can't listen on \(address): \(reason); stop what uses it, or set database.port")
+        }
     }
 
     // MARK: Identity

@@ -131,6 +131,7 @@ final class Consensus {
     // MARK: Out
 
     private func carryOut(_ effects: RaftEffects) {
+        precondition(effects.restartLogAfter == nil, "nothing provisions this node's log, so it can't have to restart")
         do {
             if let state = effects.hardState { try store.save(state) }
             if let lsn = effects.truncateAfter { try log.truncate(after: lsn) }
@@ -186,25 +187,27 @@ final class Consensus {
     func pump(_ peer: NodeNumber) {
         while !readingFor.contains(peer), network.bulkCapacity(to: peer) > 0, let request = raft.nextAppend(to: peer) {
             guard request.mayCarryEntries, hasRoom(peer, request) else {
-                if request.mayCarryEntries { return }
-                send(request, [], to: peer)
+                if request.mayCarryEntries || !send(request, [], to: peer) { return }
                 continue
             }
             if let batches = log.cached(from: request.prev.lsn.next, bytesMax: Self.messageBytesMax) {
-                send(request, batches, to: peer)
+                if !send(request, batches, to: peer) { return }
             } else {
                 read(request, for: peer)
             }
         }
     }
 
-    private func send(_ request: AppendRequest, _ batches: [Batch], to peer: NodeNumber) {
+    /// - Returns: whether it was handed to the link and counted by Raft; else there is no point in going on now.
+    private func send(_ request: AppendRequest, _ batches: [Batch], to peer: NodeNumber) -> Bool {
         let message = RaftMessageCodec.encodeAppend(request, batches: batches.map(\.bytes))
-        guard network.sendBulk(message, to: peer) else { return }
-        raft.sent(request, to: peer, through: batches.last?.last ?? request.prev.lsn)
+        guard network.sendBulk(message, to: peer),
+            raft.sent(request, to: peer, through: batches.last?.last ?? request.prev.lsn)
+        else { return false }
         if let last = batches.last {
             inFlight[peer, default: InFlight()].add(last.last, batches.reduce(0) { $0 + $1.bytes.readableBytes })
         }
+        return true
     }
 
     private func hasRoom(_ peer: NodeNumber, _ request: AppendRequest) -> Bool {
@@ -229,8 +232,10 @@ final class Consensus {
         switch result {
         case .success(let batches):
             // Meanwhile the peer may have been set back or the term may have ended.
-            if let now = raft.nextAppend(to: peer), now == request { send(request, batches, to: peer) }
-            pump(peer)
+            guard let now = raft.nextAppend(to: peer), now.prev == request.prev, now.term == request.term else {
+                return pump(peer)
+            }
+            if send(now, batches, to: peer) { pump(peer) }
         case .failure(let error):
             logger.error("the log can't be read for a peer", metadata: ["peer": "\(peer)", "error": "\(error)"])
         }

@@ -85,7 +85,7 @@ final class Node {
         let settled = raft.log.term(at: raft.committed) == raft.term
         let now: Standing =
             if raft.role == .leader, let noOp = raft.termStart {
-                .leader(term: raft.term, noOp: noOp, settled: raft.noOpCommitted && raft.transferTarget == nil && !isStopping)
+                .leader(term: raft.term, noOp: noOp, settled: mayServe)
             } else if raft.leader != nil {
                 .follower(term: raft.term, settled: settled)
             } else {
@@ -94,6 +94,12 @@ final class Node {
         guard now != leadership else { return }
         leadership = now
         driver?.handle(.leadership(now))
+    }
+
+    /// Whether what this leader has is all there is, and it is not about to give leadership away.
+    private var mayServe: Bool {
+        let raft = consensus.raft
+        return raft.noOpCommitted && !raft.isCaretaker && raft.transferTarget == nil && !isStopping
     }
 
     /// Hands leadership over by plan: the database is drained first, so nothing is lost. (I9)
@@ -283,7 +289,10 @@ extension Node: ConsensusObserver {
 // MARK: - What the database says
 
 extension Node: DatabaseDriverDelegate {
-    func databaseMayLead(_ able: Bool) { consensus.handle(.mayLead(able)) }
+    func databaseMayLead(_ able: Bool) {
+        consensus.handle(.mayLead(able))
+        refreshLeadership()
+    }
 
     func databaseResigns(_ reason: String) {
         logger.warning("giving leadership up", metadata: ["reason": "\(reason)"])

@@ -37,10 +37,13 @@ func runAgent(configuration: Configuration, mode: StartMode) async throws {
 /// The node as a service: it runs until the shutdown, or until its log fails.
 final class NodeService: Service {
     let node: Node
+    /// Held for as long as the node runs: no second agent may open it.
+    private let directory: DataDirectory
     private let failures: AsyncStream<String>
 
-    init(node: Node, failures: AsyncStream<String>) {
+    init(node: Node, directory: DataDirectory, failures: AsyncStream<String>) {
         self.node = node
+        self.directory = directory
         self.failures = failures
     }
 

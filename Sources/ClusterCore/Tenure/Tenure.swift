@@ -13,6 +13,10 @@ public struct Tenure: Sendable, Hashable {
     private var underWay: TenureOrder?
     private var lastOrderID: UInt64 = 0
     private var mayLead = false
+    /// How often an adopted primary has waited for leadership to be known.
+    private var adoptedWaits = 0
+    /// Then it is fenced: nothing commits in it, but its reads grow older and older. (I4)
+    private static let adoptedWaitsMax = 10
 
     /// A node whose database has not been looked at yet. ``begin()`` gives the first order.
     public init() { state = .down(reason: "the agent has just started") }
@@ -118,7 +122,14 @@ public struct Tenure: Sendable, Hashable {
         case (.promoting(let step, let term), _): promoted(step, term, &effects)
         case (.draining(let step, let term, let target), _):
             drained(step, term, target, outcome, &effects)
-        case (.diverged, _), (.adopted, _), (.primary, _), (.needsProvision, _), (.stopped, _): break
+        case (.adopted, _):
+            adoptedWaits += 1
+            if adoptedWaits < Self.adoptedWaitsMax {
+                order(.pause, &effects)
+            } else {
+                fence("no leader was found while commits waited in it", &effects)
+            }
+        case (.diverged, _), (.primary, _), (.needsProvision, _), (.stopped, _): break
         case (.starting, _): order(.start, &effects)
         }
     }
@@ -132,7 +143,9 @@ public struct Tenure: Sendable, Hashable {
         case .adoptedPrimary:
             note(.adopted, "it was a primary; commits wait in it until leadership is known", &effects)
             state = .adopted
+            adoptedWaits = 0
             leadershipChanged(&effects)
+            if state == .adopted { order(.pause, &effects) }
         case .refused(let reason):
             diverge("the server refuses to start as a replica: \(reason)", &effects)
         }
@@ -196,7 +209,8 @@ public struct Tenure: Sendable, Hashable {
     private mutating func serverLost(_ reason: String, _ effects: inout TenureEffects) {
         switch state {
         case .fencing, .starting, .down, .stopped: return
-        case .primary, .promoting, .draining, .adopted, .replica, .recovering, .diverged, .needsProvision: break
+        case .primary, .promoting, .draining, .adopted, .replica, .recovering, .diverged, .needsProvision:
+            break
         }
         note(.lost, reason, &effects)
         resignIfLeader("the database was lost: \(reason)", &effects)
@@ -258,6 +272,7 @@ public struct Tenure: Sendable, Hashable {
     }
 
     private mutating func goDown(_ reason: String, _ effects: inout TenureEffects) {
+        note(.lost, "it does not start: \(reason)", &effects)
         resignIfLeader("the database does not start: \(reason)", &effects)
         enter(.down(reason: reason), .pause, &effects)
     }
