@@ -4,7 +4,8 @@ import LabSupport
 
 struct Chaos: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Faults at random under load; then nothing acknowledged may be missing and nothing refused may be there.")
+        abstract:
+            "Faults at random under load; then nothing acknowledged may be missing and nothing refused may be there.")
 
     @Option(help: "How many faults.") var faults = 60
     @Option(help: "Repeats a run.") var seed: UInt64 = UInt64.random(in: 0 ... .max)
@@ -33,7 +34,8 @@ struct Chaos: ParsableCommand {
         if let only {
             let wanted = try only.split(separator: ",").map { name in
                 guard let fault = Fault(rawValue: String(name)) else {
-                    throw ValidationError("no fault \(name); there are \(Fault.allCases.map(\.rawValue).joined(separator: ", "))")
+                    throw ValidationError(
+                        "no fault \(name); there are \(Fault.allCases.map(\.rawValue).joined(separator: ", "))")
                 }
                 return fault
             }

@@ -19,14 +19,20 @@ struct CommitBenchmark: ParsableCommand {
         try cluster.start(3)
         let leader = try cluster.leader()
         progress("starting three servers under native semi-sync, and three under asynchronous replication")
-        let semi = try NativeReplication(like: leader, folder: cluster.folder + "/semisync", servers: 3, mode: .semiSync)
+        let semi = try NativeReplication(
+            like: leader, folder: cluster.folder + "/semisync", servers: 3, mode: .semiSync)
         defer { semi.remove() }
-        let async = try NativeReplication(like: leader, folder: cluster.folder + "/async", servers: 3, mode: .asynchronous)
+        let async = try NativeReplication(
+            like: leader, folder: cluster.folder + "/async", servers: 3, mode: .asynchronous)
         defer { async.remove() }
-        let benches = (Sysbench(port: leader.databasePort), Sysbench(port: semi.ports[0]), Sysbench(port: async.ports[0]))
+        let benches = (
+            Sysbench(port: leader.databasePort), Sysbench(port: semi.ports[0]), Sysbench(port: async.ports[0])
+        )
         for bench in [benches.0, benches.1, benches.2] { try bench.prepare() }
         if !json {
-            printLine("threads  wolfscale  semisync     async  ratio_semisync  p95_ms  p95_semisync_ms  cpu_s/1000tx  peak_mb")
+            printLine(
+                "threads  wolfscale  semisync     async  ratio_semisync  p95_ms  p95_semisync_ms  cpu_s/1000tx  peak_mb"
+            )
         }
         for count in threads.split(separator: ",").compactMap({ Int($0) }) {
             var runs: [(ours: Sysbench.Result, semi: Sysbench.Result, async: Sysbench.Result)] = []
@@ -69,17 +75,19 @@ struct CommitBenchmark: ParsableCommand {
             try printJSON([
                 "threads": threads, "wolfscale_tps": ours.rounded(1), "semisync_tps": semi.rounded(1),
                 "async_tps": async.rounded(1), "ratio_semisync": ratio.rounded(3), "p95_ms": p95,
-                "semisync_p95_ms": semiP95, "agents_cpu_s_per_1000": cpuPer1000.rounded(4), "agent_rss_mb": peak.rounded(1),
+                "semisync_p95_ms": semiP95, "agents_cpu_s_per_1000": cpuPer1000.rounded(4),
+                "agent_rss_mb": peak.rounded(1),
             ])
         } else {
             let columns: [(Double, Int, Int)] = [
                 (Double(threads), 7, 0), (ours, 11, 1), (semi, 10, 1), (async, 10, 1), (ratio, 16, 3), (p95, 8, 2),
                 (semiP95, 17, 2), (cpuPer1000, 14, 3), (peak, 9, 1),
             ]
-            printLine(columns.map { value, width, digits in
-                let text = digits == 0 ? "\(Int(value))" : "\(value.rounded(digits))"
-                return String(repeating: " ", count: max(0, width - text.count)) + text
-            }.joined())
+            printLine(
+                columns.map { value, width, digits in
+                    let text = digits == 0 ? "\(Int(value))" : "\(value.rounded(digits))"
+                    return String(repeating: " ", count: max(0, width - text.count)) + text
+                }.joined())
         }
     }
 }

@@ -12,7 +12,12 @@ struct FailoverBenchmark: ParsableCommand {
     @Flag(help: "Elections after 300 to 600 ms instead of the defaults.") var quick = false
     @Flag(help: "One JSON object a line.") var json = false
 
-    private enum Kind: String, CaseIterable { case mariadbd_killed, agent_killed, both_killed, leader_frozen }
+    private enum Kind: String, CaseIterable {
+        case mariadbdKilled = "mariadbd_killed"
+        case agentKilled = "agent_killed"
+        case bothKilled = "both_killed"
+        case leaderFrozen = "leader_frozen"
+    }
 
     func run() throws {
         let cluster = try LabCluster(name: "bench-failover", settings: quick ? LabCluster.quickElections : [:])
@@ -66,19 +71,19 @@ struct FailoverBenchmark: ParsableCommand {
         let database = leader.databasePID
         let mark = Workload.now
         switch kind {
-        case .mariadbd_killed: leader.signalDatabase(SIGKILL)
-        case .agent_killed: leader.endAgent(SIGKILL)
-        case .both_killed:
+        case .mariadbdKilled: leader.signalDatabase(SIGKILL)
+        case .agentKilled: leader.endAgent(SIGKILL)
+        case .bothKilled:
             leader.signalDatabase(SIGKILL)
             leader.endAgent(SIGKILL)
-        case .leader_frozen:
+        case .leaderFrozen:
             leader.signalAgent(SIGSTOP)
             leader.signalDatabase(SIGSTOP)
         }
         let count = probe.successCount
         try Lab.eventually("writes are taken again", within: .seconds(60)) { probe.successCount > count + 20 }
         let gap = probe.gap(since: mark) ?? 0
-        if kind == .leader_frozen {
+        if kind == .leaderFrozen {
             if let database { kill(database, SIGCONT) }
             leader.signalAgent(SIGCONT)
         }

@@ -31,6 +31,7 @@ extension [Double] {
     /// The smallest value that is not below the given share of all.
     func percentile(_ share: Double) -> Double {
         let sorted = sorted()
-        return sorted.isEmpty ? 0 : sorted[Swift.min(sorted.count - 1, Int((Double(sorted.count) * share).rounded(.up)) - 1)]
+        return sorted.isEmpty
+            ? 0 : sorted[Swift.min(sorted.count - 1, Int((Double(sorted.count) * share).rounded(.up)) - 1)]
     }
 }

@@ -8,11 +8,13 @@ extension LabTests {
     /// Each mistake ends in one clear message with the remedy, an exit code that is not 0, and nothing lost.
     @Suite struct BadInputTests {
         private func requireRefusal(
-            _ node: LabNode, _ arguments: [String] = ["start"], saying words: [String], within limit: Duration = .seconds(60),
+            _ node: LabNode, _ arguments: [String] = ["start"], saying words: [String],
+            within limit: Duration = .seconds(60),
             sourceLocation: SourceLocation = #_sourceLocation
         ) throws {
             let result = try Lab.run(
-                "timeout", ["\(limit.components.seconds)", Lab.agent] + arguments + ["--config", node.configuration], expecting: nil)
+                "timeout", ["\(limit.components.seconds)", Lab.agent] + arguments + ["--config", node.configuration],
+                expecting: nil)
             #expect(result.status != 0 && result.status != 124, "exit \(result.status)", sourceLocation: sourceLocation)
             for word in words {
                 #expect(

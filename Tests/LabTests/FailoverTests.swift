@@ -33,7 +33,7 @@ extension LabTests {
                 #expect(warnings.contains { $0.contains("two") && $0.contains("failover") })
                 leader.endAgent(SIGKILL)
                 leader.signalDatabase(SIGKILL)
-                try Lab.eventually("the survivor knows that nobody leads") { try other.status().raft.leader_id == nil }
+                try Lab.eventually("the survivor knows that nobody leads") { try other.status().raft.leaderId == nil }
                 let answer = try other.http("GET", "/health")
                 #expect(answer.status == 503)
                 #expect(try other.administrator().query("SELECT @@read_only").scalar == "1")

@@ -9,7 +9,9 @@ extension LabTests {
     @Suite struct TrapTests {
         /// Long enough that the leader does not step down while its followers are frozen for a moment.
         static let patient = [
-            "cluster": ["election_timeout_min_ms = 6000", "election_timeout_max_ms = 9000", "heartbeat_interval_ms = 200"]
+            "cluster": [
+                "election_timeout_min_ms = 6000", "election_timeout_max_ms = 9000", "heartbeat_interval_ms = 200",
+            ]
         ]
 
         /// A client that waits for its commit, on a thread of its own.
@@ -41,7 +43,8 @@ extension LabTests {
 
         private func waitUntilWaiting(_ node: LabNode, _ count: Int = 1) throws {
             try Lab.eventually("\(count) commits wait for their quorum", within: .seconds(5), every: .milliseconds(5)) {
-                try node.administrator().query("SHOW STATUS LIKE 'Rpl_semi_sync_master_wait_sessions'").rows[0][1] == "\(count)"
+                try node.administrator().query("SHOW STATUS LIKE 'Rpl_semi_sync_master_wait_sessions'").rows[0][1]
+                    == "\(count)"
             }
         }
 
@@ -75,8 +78,10 @@ extension LabTests {
                 let write = WaitingWrite(leader, "INSERT INTO t VALUES (666)")
                 try waitUntilWaiting(leader)
                 let administrator = try leader.administrator()
-                let id = try administrator.query(
-                    "SELECT ID FROM information_schema.PROCESSLIST WHERE INFO LIKE 'INSERT INTO t%'").scalar ?? "0"
+                let id =
+                    try administrator.query(
+                        "SELECT ID FROM information_schema.PROCESSLIST WHERE INFO LIKE 'INSERT INTO t%'"
+                    ).scalar ?? "0"
                 try administrator.query("KILL QUERY \(id)")
                 try Lab.eventually("the alarm is in /status", within: .seconds(5)) {
                     (try status(leader)["warnings"] as? [String] ?? []).contains { $0.contains("without their quorum") }
@@ -145,7 +150,8 @@ extension LabTests {
                 try cluster.waitUntilComplete()
                 try cluster.requireEqual()
                 let row = try leader.administrator().query(
-                    "SELECT COUNT(*), @@gtid_binlog_pos = @@gtid_slave_pos OR @@gtid_slave_pos = '' FROM shop.t").rows[0]
+                    "SELECT COUNT(*), @@gtid_binlog_pos = @@gtid_slave_pos OR @@gtid_slave_pos = '' FROM shop.t"
+                ).rows[0]
                 #expect(row[0] == "1")
                 #expect(row[1] == "1")
             }

@@ -13,7 +13,8 @@ public enum Lab {
     public static var agent: String {
         if let path = ProcessInfo.processInfo.environment["WOLFSCALE_BINARY"] { return path }
         let here = URL(fileURLWithPath: "/proc/self/exe").resolvingSymlinksInPath().deletingLastPathComponent().path
-        for path in [here + "/wolfscale", here + "/../wolfscale"] where FileManager.default.isExecutableFile(atPath: path) {
+        for path in [here + "/wolfscale", here + "/../wolfscale"]
+        where FileManager.default.isExecutableFile(atPath: path) {
             return path
         }
         return FileManager.default.currentDirectoryPath + "/.build/debug/wolfscale"

@@ -22,7 +22,9 @@ public final class LabCluster: @unchecked Sendable {
 
     /// Makes a node, not yet started. `more` is added to the cluster's settings.
     @discardableResult
-    public func addNode(host: String = "127.0.0.1", prefix: [String] = [], more: [String: [String]] = [:]) throws -> LabNode {
+    public func addNode(host: String = "127.0.0.1", prefix: [String] = [], more: [String: [String]] = [:]) throws
+        -> LabNode
+    {
         let number = nodes.count + 1
         let node = try LabNode(id: "node-\(number)", folder: "\(folder)/node-\(number)", host: host)
         node.prefix = prefix
@@ -45,7 +47,9 @@ public final class LabCluster: @unchecked Sendable {
         try Lab.eventually("every node is active", within: limit, every: .milliseconds(100)) {
             let leader = try self.leader()
             let answer = try leader.http("GET", "/cluster/nodes")
-            guard let list = try JSONSerialization.jsonObject(with: answer.body) as? [[String: Any]] else { return false }
+            guard let list = try JSONSerialization.jsonObject(with: answer.body) as? [[String: Any]] else {
+                return false
+            }
             return list.count == nodes.count && list.allSatisfy { $0["state"] as? String == "active" }
         }
     }
@@ -130,7 +134,9 @@ public final class LabCluster: @unchecked Sendable {
             node.endAgent(SIGKILL)
             node.signalDatabase(SIGKILL)
         }
-        for node in nodes { _ = try? Lab.eventually("\(node.id) is gone", within: .seconds(10)) { node.databasePID == nil } }
+        for node in nodes {
+            _ = try? Lab.eventually("\(node.id) is gone", within: .seconds(10)) { node.databasePID == nil }
+        }
         if !keep && ProcessInfo.processInfo.environment["WOLFSCALE_LAB_KEEP"] == nil {
             do { try FileManager.default.removeItem(atPath: folder) } catch {
                 FileHandle.standardError.write(Data("can't remove \(folder): \(error)\n".utf8))

@@ -97,7 +97,9 @@ public final class LabNode: @unchecked Sendable {
         process.executableURL = URL(fileURLWithPath: command[0].hasPrefix("/") ? command[0] : "/usr/bin/env")
         process.arguments = command[0].hasPrefix("/") ? Array(command.dropFirst()) : command
         process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-        if !FileManager.default.fileExists(atPath: log) { _ = FileManager.default.createFile(atPath: log, contents: nil) }
+        if !FileManager.default.fileExists(atPath: log) {
+            _ = FileManager.default.createFile(atPath: log, contents: nil)
+        }
         let output = try FileHandle(forUpdating: URL(fileURLWithPath: log))
         try output.seekToEnd()
         process.standardOutput = output
@@ -154,7 +156,8 @@ public final class LabNode: @unchecked Sendable {
 
     /// One HTTP exchange with the node's API.
     public func http(
-        _ method: String, _ path: String, body: String? = nil, timeout: TimeInterval = 15, headers: [String: String] = [:]
+        _ method: String, _ path: String, body: String? = nil, timeout: TimeInterval = 15,
+        headers: [String: String] = [:]
     ) throws -> (status: Int, body: Data) {
         guard let url = URL(string: "http://\(host):\(apiPort)\(path)") else { throw LabError("bad path \(path)") }
         var request = URLRequest(url: url, timeoutInterval: timeout)
@@ -191,19 +194,23 @@ public final class LabNode: @unchecked Sendable {
 
     public func status() throws -> LabStatus {
         let answer = try http("GET", "/status", timeout: 3)
-        return try JSONDecoder().decode(LabStatus.self, from: answer.body)
+        let decoder = JSONDecoder()
+        decoder.keyDecodingStrategy = .convertFromSnakeCase
+        return try decoder.decode(LabStatus.self, from: answer.body)
     }
 }
 
 /// What `/status` says, as far as the lab looks at it.
 public struct LabStatus: Decodable, Sendable {
     public struct Node: Decodable, Sendable { public var id: String; public var number: Int; public var role: String }
-    public struct Raft: Decodable, Sendable { public var state: String; public var term: UInt64; public var leader_id: String? }
+    public struct Raft: Decodable, Sendable {
+        public var state: String; public var term: UInt64; public var leaderId: String?
+    }
     public struct Log: Decodable, Sendable {
-        public var last_lsn: UInt64
-        public var durable_lsn: UInt64
-        public var committed_lsn: UInt64
-        public var applied_lsn: UInt64
+        public var lastLsn: UInt64
+        public var durableLsn: UInt64
+        public var committedLsn: UInt64
+        public var appliedLsn: UInt64
     }
     public struct Database: Decodable, Sendable {
         public var state: String

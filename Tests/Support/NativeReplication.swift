@@ -38,8 +38,10 @@ public final class NativeReplication {
         try lines.joined(separator: "\n").write(toFile: home + "/my.cnf", atomically: true, encoding: .utf8)
         try Lab.run(
             "mariadb-install-db",
-            ["--no-defaults", "--datadir=\(home)/data", "--user=\(NSUserName())", "--skip-test-db",
-                "--auth-root-authentication-method=socket", "--auth-root-socket-user=\(NSUserName())"])
+            [
+                "--no-defaults", "--datadir=\(home)/data", "--user=\(NSUserName())", "--skip-test-db",
+                "--auth-root-authentication-method=socket", "--auth-root-socket-user=\(NSUserName())",
+            ])
         let process = Process()
         process.executableURL = URL(fileURLWithPath: "/usr/sbin/mariadbd")
         process.arguments = ["--defaults-file=\(home)/my.cnf"]
@@ -51,7 +53,8 @@ public final class NativeReplication {
     }
 
     private func session(_ number: Int) throws -> SQLSession {
-        try SQLSession(SQLConfiguration(address: .unix(socket(number)), user: NSUserName(), connectTimeout: .seconds(2)))
+        try SQLSession(
+            SQLConfiguration(address: .unix(socket(number)), user: NSUserName(), connectTimeout: .seconds(2)))
     }
 
     private func configure(_ mode: Mode) throws {
@@ -74,7 +77,8 @@ public final class NativeReplication {
         if mode == .semiSync {
             try primary.query("SET GLOBAL rpl_semi_sync_master_enabled = ON")
             try Lab.eventually("the replicas are semi-synchronous") {
-                try primary.query("SHOW STATUS LIKE 'Rpl_semi_sync_master_clients'").rows.first?[1] == "\(ports.count - 1)"
+                try primary.query("SHOW STATUS LIKE 'Rpl_semi_sync_master_clients'").rows.first?[1]
+                    == "\(ports.count - 1)"
             }
         }
     }
@@ -82,7 +86,9 @@ public final class NativeReplication {
     public func waitUntilApplied() throws {
         try Lab.eventually("native replicas have caught up", within: .seconds(300)) {
             let wanted = try session(1).query("SELECT @@gtid_binlog_pos").scalar
-            return try (2...ports.count).allSatisfy { try session($0).query("SELECT @@gtid_slave_pos").scalar == wanted }
+            return try (2...ports.count).allSatisfy {
+                try session($0).query("SELECT @@gtid_slave_pos").scalar == wanted
+            }
         }
     }
 

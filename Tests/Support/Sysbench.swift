@@ -33,7 +33,10 @@ public struct Sysbench: Sendable {
             ]
         ).output
         func number(after label: String, in line: Substring) -> Double? {
-            line.contains(label) ? Double(line.split(whereSeparator: { " (\t".contains($0) }).dropFirst(label.split(separator: " ").count).first ?? "") : nil
+            line.contains(label)
+                ? Double(
+                    line.split(whereSeparator: { " (\t".contains($0) }).dropFirst(label.split(separator: " ").count)
+                        .first ?? "") : nil
         }
         var result = Result(transactionsPerSecond: 0, transactions: 0, p95Milliseconds: 0)
         for line in output.split(separator: "\n") {
@@ -53,7 +56,10 @@ public struct Sysbench: Sendable {
 public enum ProcessUsage {
     /// CPU seconds, user and system.
     public static func cpuSeconds(_ pid: Int32) -> Double {
-        guard let text = FileManager.default.contents(atPath: "/proc/\(pid)/stat").map({ String(decoding: $0, as: UTF8.self) }),
+        guard
+            let text = FileManager.default.contents(atPath: "/proc/\(pid)/stat").map({
+                String(decoding: $0, as: UTF8.self)
+            }),
             let end = text.lastIndex(of: ")")
         else { return 0 }
         let fields = text[end...].split(separator: " ")
@@ -63,7 +69,10 @@ public enum ProcessUsage {
 
     /// The most memory that was ever resident, in MiB.
     public static func peakResidentMB(_ pid: Int32) -> Double {
-        guard let text = FileManager.default.contents(atPath: "/proc/\(pid)/status").map({ String(decoding: $0, as: UTF8.self) })
+        guard
+            let text = FileManager.default.contents(atPath: "/proc/\(pid)/status").map({
+                String(decoding: $0, as: UTF8.self)
+            })
         else { return 0 }
         for line in text.split(separator: "\n") where line.hasPrefix("VmHWM:") {
             return (Double(line.split(whereSeparator: { " \t".contains($0) })[1]) ?? 0) / 1024

@@ -52,9 +52,11 @@ public final class Workload: @unchecked Sendable {
 
     public static func prepare(_ cluster: LabCluster) throws {
         let session = try cluster.leader().client()
-        try session.query("CREATE TABLE IF NOT EXISTS appends (id BIGINT UNSIGNED PRIMARY KEY, client INT, note VARCHAR(80))")
+        try session.query(
+            "CREATE TABLE IF NOT EXISTS appends (id BIGINT UNSIGNED PRIMARY KEY, client INT, note VARCHAR(80))")
         try session.query("CREATE TABLE IF NOT EXISTS accounts (id INT PRIMARY KEY, balance BIGINT NOT NULL)")
-        try session.query("CREATE TABLE IF NOT EXISTS transfers (id BIGINT UNSIGNED PRIMARY KEY, source INT, target INT, amount INT)")
+        try session.query(
+            "CREATE TABLE IF NOT EXISTS transfers (id BIGINT UNSIGNED PRIMARY KEY, source INT, target INT, amount INT)")
         for account in 0..<accounts {
             try session.query("INSERT IGNORE INTO accounts VALUES (\(account), \(openingBalance))")
         }
@@ -195,7 +197,8 @@ public final class Workload: @unchecked Sendable {
                 if let text = row[0], let id = UInt64(text) { present.insert(id) }
             }
         }
-        let sum = try session.query("SELECT SUM(balance) FROM \(LabNode.schema).accounts").scalar.flatMap(Int64.init) ?? 0
+        let sum =
+            try session.query("SELECT SUM(balance) FROM \(LabNode.schema).accounts").scalar.flatMap(Int64.init) ?? 0
         return lock.withLock {
             var verdict = Verdict()
             verdict.acknowledged = acknowledged.count

@@ -57,13 +57,14 @@ struct DatabaseControl: Sendable {
     func holdCommits() async throws {
         try await runner.run { session throws(SQLError) in
             try session.query("SET GLOBAL rpl_semi_sync_master_enabled = ON")
-            let row = try session.query(
-                """
-                SELECT @@global.rpl_semi_sync_master_wait_point, @@global.rpl_semi_sync_master_timeout, \
-                @@global.rpl_semi_sync_master_wait_no_slave, @@global.sync_binlog, \
-                @@global.innodb_flush_log_at_trx_commit, @@global.gtid_strict_mode
-                """
-            ).rows.first ?? []
+            let row =
+                try session.query(
+                    """
+                    SELECT @@global.rpl_semi_sync_master_wait_point, @@global.rpl_semi_sync_master_timeout, \
+                    @@global.rpl_semi_sync_master_wait_no_slave, @@global.sync_binlog, \
+                    @@global.innodb_flush_log_at_trx_commit, @@global.gtid_strict_mode
+                    """
+                ).rows.first ?? []
             guard row == ["AFTER_SYNC", "18446744073709551615", "1", "1", "1", "1"] else {
                 throw SQLError(
                     kind: .client,
@@ -86,7 +87,9 @@ struct DatabaseControl: Sendable {
     }
 
     func releaseCommits() async throws {
-        _ = try await runner.run { session throws(SQLError) in try session.query("SET GLOBAL rpl_semi_sync_master_enabled = OFF") }
+        _ = try await runner.run { session throws(SQLError) in
+            try session.query("SET GLOBAL rpl_semi_sync_master_enabled = OFF")
+        }
     }
 
     /// Ends clients' sessions on a server that is read-only and where no commit waits: a privileged one could still write.

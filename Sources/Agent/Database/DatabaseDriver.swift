@@ -256,7 +256,9 @@ final class DatabaseDriver {
                 try session.query("SELECT MASTER_GTID_WAIT('\(target)', 1)").scalar == "0"
             }
             if reached { return }
-            if let error = try await control.channelError() { throw ServerError.wrongState("the replica channel: \(error)") }
+            if let error = try await control.channelError() {
+                throw ServerError.wrongState("the replica channel: \(error)")
+            }
         }
     }
 
@@ -267,7 +269,8 @@ final class DatabaseDriver {
         let held = try await control.observe()
         guard held.slavePosition.covers(target), held.binlogPosition.covers(target) else {
             throw ServerError.wrongState(
-                "the database is not where the log is: log \(target), applied \(held.slavePosition), binlog \(held.binlogPosition)")
+                "the database is not where the log is: log \(target), applied \(held.slavePosition), binlog \(held.binlogPosition)"
+            )
         }
     }
 
@@ -317,7 +320,8 @@ final class DatabaseDriver {
         let deadline = ContinuousClock.now + .seconds(15)
         while true {
             let seen = try await control.observe()
-            if seen.semiSync.waitingSessions == 0, capture.isIdle, capture.capturedPosition.covers(seen.binlogPosition) {
+            if seen.semiSync.waitingSessions == 0, capture.isIdle, capture.capturedPosition.covers(seen.binlogPosition)
+            {
                 return
             }
             guard ContinuousClock.now < deadline else {

@@ -57,7 +57,9 @@ final class DatabaseMonitor {
         let (seen, channels, tables) = try await runner.run { session throws(SQLError) in
             let seen = try DatabaseProbe.observe(session)
             // Nothing else is asked while commits wait: other statements could wait behind them.
-            guard seen.semiSync.waitingSessions == 0 else { return (seen, nil as [ReplicaChannel]?, nil as [ForeignTable]?) }
+            guard seen.semiSync.waitingSessions == 0 else {
+                return (seen, nil as [ReplicaChannel]?, nil as [ForeignTable]?)
+            }
             return (
                 seen, try DatabaseProbe.replicaChannels(session),
                 atTables ? try DatabaseProbe.nonTransactionalTables(session) : nil

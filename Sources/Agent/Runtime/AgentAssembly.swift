@@ -28,12 +28,13 @@ struct AgentAssembly {
 
     func assemble(_ mode: StartMode) async throws -> Agent {
         guard configuration.replication.mode == .quorum else {
-            throw AgentError("replication.mode = async is for Galera bridges, which this version does not have yet; use quorum")
+            throw AgentError(
+                "replication.mode = async is for Galera bridges, which this version does not have yet; use quorum")
         }
         for warning in configuration.warnings { logger.warning("\(warning)") }
         threads.start()
-        try checkPorts()
         let directory = try DataDirectory.open(configuration.node.dataDirectory)
+        try checkPorts()
         let store = try StateStore.open(in: directory)
         let (failures, failureSink) = AsyncStream.makeStream(of: String.self, bufferingPolicy: .bufferingOldest(1))
         let delegate = PeerNetworkSwitch()
@@ -42,7 +43,10 @@ struct AgentAssembly {
         if let known = try store.loadIdentity() {
             try check(known)
             identity = known
-            if mode != .resume { logger.info("this node belongs to a cluster already and goes on", metadata: ["cluster": "\(known.clusterName)"]) }
+            if mode != .resume {
+                logger.info(
+                    "this node belongs to a cluster already and goes on", metadata: ["cluster": "\(known.clusterName)"])
+            }
         } else {
             identity = try await newIdentity(mode, store: store, directory: directory, network: network)
         }
@@ -55,7 +59,8 @@ struct AgentAssembly {
         await delegate.set(node)
         let relay = try await startRelay(node, identity)
         await node.start(
-            driver: configuration.node.role == .witness ? nil : try makeDriver(node, relayPort: relay.localPort), relay: relay)
+            driver: configuration.node.role == .witness ? nil : try makeDriver(node, relayPort: relay.localPort),
+            relay: relay)
         return Agent(
             service: NodeService(node: node, directory: directory, failures: failures),
             api: configuration.api.enabled ? try makeAPI(node, identity) : nil)
@@ -66,7 +71,8 @@ struct AgentAssembly {
         if configuration.api.enabled, let bind = PeerAddress(configuration.api.bindAddress),
             case .taken(let reason) = PortProbe.tryBinding(bind)
         {
-            throw AgentError("the HTTP API can't listen on \(bind): \(reason); stop what uses it, or set api.bind_address")
+            throw AgentError(
+                "the HTTP API can't listen on \(bind): \(reason); stop what uses it, or set api.bind_address")
         }
         let database = configuration.database
         let paths = ServerPaths(dataDirectory: configuration.node.dataDirectory)
@@ -117,13 +123,15 @@ struct AgentAssembly {
         }
         let identity = Identity(
             clusterName: configuration.cluster.name ?? "wolfscale", clusterID: UUID().uuidString.lowercased(),
-            nodeID: configuration.node.id, number: NodeNumber(1), clusterSecret: (0..<32).map { _ in UInt8.random(in: 0...255) })
+            nodeID: configuration.node.id, number: NodeNumber(1),
+            clusterSecret: (0..<32).map { _ in UInt8.random(in: 0...255) })
         let member = Member(
             id: identity.nodeID, number: identity.number, role: .voter, site: configuration.node.site,
             address: configuration.advertisedAddress(port: network.localPort), api: configuration.advertisedAPI)
         let entry = try Entry(membership: Membership([member]))
         let (log, recovery) = try Log.open(
-            directory: directory.wal, options: configuration.logOptions, committed: .zero, logger: logger) { _ in }
+            directory: directory.wal, options: configuration.logOptions, committed: .zero, logger: logger
+        ) { _ in }
         defer { log.close() }
         guard recovery.last == .zero else {
             throw AgentError(
@@ -163,7 +171,8 @@ struct AgentAssembly {
         let bind = configuration.peerBinding
         return try await PeerNetwork.start(
             PeerNetwork.Configuration(
-                bindHost: bind.host, bindPort: bind.port, timeout: .milliseconds(configuration.link.timeoutMs), logger: logger),
+                bindHost: bind.host, bindPort: bind.port, timeout: .milliseconds(configuration.link.timeoutMs),
+                logger: logger),
             identity: nil, on: NodeLoop.eventLoop, delegate: delegate
         ).get()
     }
@@ -190,7 +199,8 @@ struct AgentAssembly {
             hardState: try store.loadHardState(),
             log: summary, memberships: try memberships(recovery, summary, store), committed: try store.loadCommitted(),
             now: Consensus.now)
-        let welcomed = try store.memberships().first { $0.lsn == .zero }.map { try Membership(entryBody: $0.body) }
+        let welcomed =
+            try store.memberships().first { $0.lsn == .zero }.map { try Membership(entryBody: $0.body) }
             ?? Membership()
         let (threads, configuration, logger) = (threads, configuration, logger)
         return await NodeLoop.run {
@@ -247,7 +257,8 @@ struct AgentAssembly {
         return HTTPAPI(
             HTTPAPIConfiguration(
                 host: bind.host, port: bind.port, token: try configuration.apiToken().map { APIToken($0) },
-                loopbackExempt: configuration.api.loopbackExempt, clusterSecret: APIToken(secret), nodeID: identity.nodeID,
+                loopbackExempt: configuration.api.loopbackExempt, clusterSecret: APIToken(secret),
+                nodeID: identity.nodeID,
                 writeTimeout: .milliseconds(configuration.api.writeTimeoutMs)),
             cluster: NodeInformation(node: node, pool: pool, secret: secret),
             administration: NodeAdministration(node: node, secret: secret),
@@ -282,7 +293,8 @@ struct AgentAssembly {
         guard !database.managed else {
             return ManagedServer(
                 options: ServerOptions(
-                    paths: ServerPaths(dataDirectory: configuration.node.dataDirectory), number: number, host: database.host,
+                    paths: ServerPaths(dataDirectory: configuration.node.dataDirectory), number: number,
+                    host: database.host,
                     port: database.port, extra: database.serverOptions, user: geteuid() == 0 ? "root" : nil),
                 logger: logger, threads: threads)
         }

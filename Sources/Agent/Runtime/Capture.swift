@@ -55,7 +55,9 @@ final class Capture {
     ///
     /// - Parameter committed: the GTID position at the commit index.
     /// - Parameter logged: the GTID position at the end of the log.
-    func attach(_ configuration: BinlogSource.Configuration, committed: SourcePosition?, logged: GTIDPosition) async throws {
+    func attach(_ configuration: BinlogSource.Configuration, committed: SourcePosition?, logged: GTIDPosition)
+        async throws
+    {
         detach()
         self.logged = logged
         term = consensus.raft.term

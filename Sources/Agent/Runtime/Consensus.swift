@@ -93,7 +93,9 @@ final class Consensus {
     func received(bulk: ByteBuffer, from peer: NodeNumber) {
         do {
             let decoded = try RaftMessageCodec.decode(bulk)
-            guard case .append(var append) = decoded.message else { return handle(.message(from: peer, decoded.message)) }
+            guard case .append(var append) = decoded.message else {
+                return handle(.message(from: peer, decoded.message))
+            }
             for var bytes in decoded.batches {
                 let batch = try Batch(parsing: &bytes, bytesMax: Self.batchBytesMax)
                 append.batches.append(try BatchDescriptor(batch))

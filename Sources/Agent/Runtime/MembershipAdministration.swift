@@ -42,7 +42,9 @@ final class MembershipAdministration {
         let membership = consensus.raft.membership
         if !applicant.clusterName.isEmpty && applicant.clusterName != clusterName {
             return .refused(
-                reason: "this cluster is called \(clusterName), not \(applicant.clusterName); correct cluster.name or the address")
+                reason:
+                    "this cluster is called \(clusterName), not \(applicant.clusterName); correct cluster.name or the address"
+            )
         }
         if let known = membership[id: applicant.id] {
             // The answer of a first attempt was lost: nothing has ever been stored there.
@@ -52,7 +54,8 @@ final class MembershipAdministration {
                 return .welcome(welcome(known.number))
             }
             return .refused(
-                reason: "a member called \(applicant.id) exists; if this is that node and its data is lost, remove it first: "
+                reason:
+                    "a member called \(applicant.id) exists; if this is that node and its data is lost, remove it first: "
                     + "wolfscale members remove \(applicant.id)")
         }
         if let other = membership.members.first(where: { $0.address == applicant.address }) {

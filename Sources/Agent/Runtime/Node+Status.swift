@@ -21,9 +21,11 @@ extension Node {
                 role: raft.ownRole ?? configuration.node.role),
             cluster: .init(name: identity.clusterName, id: identity.clusterID),
             raft: .init(state: raftState, term: raft.term, leaderID: leader?.id, leaderAPI: leader?.api),
-            log: .init(first: log.first, last: raft.last, durable: raft.durable, committed: raft.committed, applied: applied),
+            log: .init(
+                first: log.first, last: raft.last, durable: raft.durable, committed: raft.committed, applied: applied),
             database: databaseStatus,
-            lag: .init(entries: raft.committed - applied, seconds: lagSeconds), version: Self.version, warnings: warnings,
+            lag: .init(entries: raft.committed - applied, seconds: lagSeconds), version: Self.version,
+            warnings: warnings,
             events: recentEvents(5), orphans: orphanRecords)
     }
 
@@ -64,7 +66,8 @@ extension Node {
         var warnings: [String] = []
         let raft = consensus.raft
         if raft.membership.voters.count == 2 {
-            warnings.append("a cluster of two has no automatic failover: both must live; add a third voter or a witness")
+            warnings.append(
+                "a cluster of two has no automatic failover: both must live; add a third voter or a witness")
         }
         if let guaranteeBroken { warnings.append(guaranteeBroken) }
         if let tables = driver?.monitor?.foreignTables, !tables.isEmpty {
@@ -100,7 +103,8 @@ extension Node {
         do {
             return try store.events(last: limit).sorted { $0.time > $1.time }.map { event in
                 EventRecord(
-                    time: event.time.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true)), kind: event.kind,
+                    time: event.time.formatted(Date.ISO8601FormatStyle(includingFractionalSeconds: true)),
+                    kind: event.kind,
                     message: event.reason, term: event.term, lsn: event.lsn)
             }
         } catch {
@@ -139,7 +143,9 @@ extension Node {
     private func state(
         of member: Member, _ progress: PeerProgress?, _ report: ReceivedReport?, _ contact: Duration?
     ) -> MemberState {
-        guard let report, let contact, contact < .milliseconds(2_500) else { return report == nil && member.promoteTo != nil ? .joining : .offline }
+        guard let report, let contact, contact < .milliseconds(2_500) else {
+            return report == nil && member.promoteTo != nil ? .joining : .offline
+        }
         if progress?.state == .needsProvision { return .needsProvision }
         if member.promoteTo != nil { return .joining }
         if member.role == .witness { return .active }

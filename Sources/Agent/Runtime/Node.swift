@@ -59,7 +59,8 @@ final class Node {
         let hooks = NodeHooks()
         capture = Capture(consensus: consensus, logger: logger) { hooks.node?.driver?.handle(.captureLost(reason: $0)) }
         relay = Relay(log: consensus.log, threads: threads, logger: logger) { reason in
-            hooks.node?.logger.error("the local server asks for a part of the log that is gone", metadata: ["reason": "\(reason)"])
+            hooks.node?.logger.error(
+                "the local server asks for a part of the log that is gone", metadata: ["reason": "\(reason)"])
         }
         hooks.node = self
     }
@@ -164,7 +165,8 @@ final class Node {
     func record(_ kind: String, _ reason: String) {
         do {
             try store.record(
-                Event(time: Date(), kind: kind, reason: reason, term: consensus.raft.term, lsn: consensus.raft.committed))
+                Event(
+                    time: Date(), kind: kind, reason: reason, term: consensus.raft.term, lsn: consensus.raft.committed))
         } catch { logger.warning("an event can't be recorded", metadata: ["error": "\(error)"]) }
     }
 
@@ -315,7 +317,8 @@ extension Node: DatabaseDriverDelegate {
             ensureApplication()
         case .drainFailed: transferEnded(.noCandidate)
         case .guaranteeBroken: guaranteeBroken = note.reason
-        case .started, .adopted, .lost, .fenced, .following, .promotionFailed, .drained, .diverged, .needsProvision: break
+        case .started, .adopted, .lost, .fenced, .following, .promotionFailed, .drained, .diverged, .needsProvision:
+            break
         }
     }
 
@@ -350,7 +353,9 @@ extension Node: PeerNetworkDelegate {
     }
 
     nonisolated func peerNetwork(_ network: PeerNetwork, disconnected peer: NodeNumber, reason: String) {
-        NodeLoop.assumeIsolated { logger.info("a peer's line is down", metadata: ["peer": "\(peer)", "reason": "\(reason)"]) }
+        NodeLoop.assumeIsolated {
+            logger.info("a peer's line is down", metadata: ["peer": "\(peer)", "reason": "\(reason)"])
+        }
     }
 
     nonisolated func peerNetwork(_ network: PeerNetwork, bulkWritable peer: NodeNumber) {

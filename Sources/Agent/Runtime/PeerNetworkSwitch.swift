@@ -31,7 +31,9 @@ final class PeerNetworkSwitch: PeerNetworkDelegate {
     }
 
     func peerNetwork(_ network: PeerNetwork, authorize hello: PeerHello) -> String? {
-        NodeLoop.assumeIsolated { node.map { $0.peerNetwork(network, authorize: hello) } ?? "this node is still starting" }
+        NodeLoop.assumeIsolated {
+            node.map { $0.peerNetwork(network, authorize: hello) } ?? "this node is still starting"
+        }
     }
 
     func peerNetwork(_ network: PeerNetwork, request: ByteBuffer, from address: String) -> EventLoopFuture<ByteBuffer> {

@@ -54,7 +54,9 @@ final class Retention {
                     switch result {
                     case .success(let purged):
                         guard purged.segments > 0 else { return }
-                        self.logger.info("old segments are gone", metadata: ["segments": "\(purged.segments)", "first": "\(log.first)"])
+                        self.logger.info(
+                            "old segments are gone",
+                            metadata: ["segments": "\(purged.segments)", "first": "\(log.first)"])
                         trimmed(log.first.previous)
                     case .failure(let error):
                         self.logger.warning("old segments can't be removed", metadata: ["error": "\(error)"])

@@ -26,7 +26,9 @@ func runAgent(configuration: Configuration, mode: StartMode) async throws {
     let agent = try await AgentAssembly(configuration: configuration, logger: logger).assemble(mode)
     // The last one is asked to stop first: the API refuses new requests before the node hands over.
     var services: [ServiceGroupConfiguration.ServiceConfiguration] = [.init(service: agent.service)]
-    if let api = agent.api { services.append(.init(service: api, failureTerminationBehavior: .gracefullyShutdownGroup)) }
+    if let api = agent.api {
+        services.append(.init(service: api, failureTerminationBehavior: .gracefullyShutdownGroup))
+    }
     let group = ServiceGroup(
         configuration: .init(
             services: services,

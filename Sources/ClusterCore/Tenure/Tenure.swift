@@ -71,7 +71,9 @@ public struct Tenure: Sendable, Hashable {
         case .replica:
             promoteIfLeader(&effects)
         case .promoting(let step, let term):
-            if !leads(term) { abandonPromotion(step, "leadership of term \(term) ended during the promotion", &effects) }
+            if !leads(term) {
+                abandonPromotion(step, "leadership of term \(term) ended during the promotion", &effects)
+            }
         case .primary(let term), .draining(_, let term, _):
             if !leads(term) { fence("leadership of term \(term) ended", &effects) }
         case .down, .starting, .fencing, .diverged, .needsProvision, .stopped:
