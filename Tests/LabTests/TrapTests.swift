@@ -86,6 +86,13 @@ extension LabTests {
                 try Lab.eventually("the alarm is in /status", within: .seconds(5)) {
                     (try status(leader)["warnings"] as? [String] ?? []).contains { $0.contains("without their quorum") }
                 }
+                // A commit that the engine has not yet on disk would be undone by the restart, and no orphan be left.
+                func lsn(_ name: String) throws -> UInt64 {
+                    let rows = try administrator.query("SHOW GLOBAL STATUS LIKE 'Innodb_lsn_\(name)'").rows
+                    return rows.first?[1].flatMap(UInt64.init) ?? 0
+                }
+                let written = try lsn("current")
+                try Lab.eventually("the engine has it on disk", within: .seconds(4)) { try lsn("flushed") >= written }
                 leader.endAgent(SIGKILL)
                 leader.signalDatabase(SIGKILL)
                 _ = try? write.result()

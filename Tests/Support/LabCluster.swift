@@ -73,7 +73,10 @@ public final class LabCluster: @unchecked Sendable {
                     throw LabError("\(node.id) ended with \(status): \(tail(node))")
                 }
             }
-            return try? leader()
+            guard let leader = try? leader() else { return nil as LabNode? }
+            // The application's account is made right after the first promotion.
+            try leader.client().close()
+            return leader
         }
     }
 

@@ -225,18 +225,38 @@ final class DatabaseDriver {
 
     private func exportOrphans() async throws {
         let log = consensus.log
-        let last = consensus.raft.committed
-        // Everything that the log has of this server's own history is known to be good; what follows it is not.
-        let position = try await threads.runIfActive { try log.state(through: last).position }
+        let found = found
+        let common = try await threads.runIfActive { try Self.lastCommon(before: found, in: log) }
         let stamp = ISO8601DateFormatter().string(from: Date()).replacingOccurrences(of: ":", with: "")
         let directory = settings.orphanDirectory + "/" + stamp
-        try await server.exportOrphans(after: position.description, to: directory)
+        try await server.exportOrphans(after: common.description, to: directory)
+        let count = found.reduce(0) { $0 + Int($1.sequence - (common[$1.domain]?.sequence ?? 0)) }
         orphans = OrphanExport(
-            directory: directory, gtids: found.map(\.description).joined(separator: ","), count: found.count,
+            directory: directory, gtids: found.map(\.description).joined(separator: ","), count: count,
             exportedAt: Date().formatted(.iso8601))
         logger.critical(
-            "this database holds transactions that the cluster has not; they are exported and the node needs a fresh copy",
+            "this database holds transactions that the cluster has not; they are exported, and the node needs a fresh copy",
             metadata: ["path": "\(directory)"])
+    }
+
+    /// Where the database's history and the log part, for each domain of the orphans: the last transaction before them that the
+    /// log has. Empty when none is found near them: then the whole binlog is exported.
+    private nonisolated static func lastCommon(before orphans: [GTID], in log: Log) throws(WALError) -> GTIDPosition {
+        var common = GTIDPosition()
+        let servers = Set(try log.state(through: log.last).gtids.map(\.server) + orphans.map(\.server))
+        for orphan in orphans {
+            let lowest = orphan.sequence > 10_000 ? orphan.sequence - 10_000 : 1
+            search: for sequence in stride(from: orphan.sequence - 1, through: lowest, by: -1) {
+                for server in servers {
+                    let candidate = GTID(domain: orphan.domain, server: server, sequence: sequence)
+                    if try log.locate(candidate) != nil {
+                        common.advance(to: candidate)
+                        break search
+                    }
+                }
+            }
+        }
+        return common
     }
 
     private func position(through lsn: LSN) async throws -> GTIDPosition {

@@ -131,7 +131,11 @@ public struct Tenure: Sendable, Hashable {
             } else {
                 fence("no leader was found while commits waited in it", &effects)
             }
-        case (.diverged, _), (.primary, _), (.needsProvision, _), (.stopped, _): break
+        case (.diverged, .failed(let reason)):
+            note(.diverged, "the orphans are not exported yet: \(reason)", &effects)
+            order(action == .pause ? .exportOrphans : .pause, &effects)
+        case (.diverged, _): if action == .pause { order(.exportOrphans, &effects) }
+        case (.primary, _), (.needsProvision, _), (.stopped, _): break
         case (.starting, _): order(.start, &effects)
         }
     }
