@@ -11,6 +11,6 @@ commit | failover) bench=bench-$1 ;;
 *) die "which measurement: scripts/bench.sh commit | failover" ;;
 esac
 shift
-{ need_build_packages; need_server_packages; need_packages sysbench; build; } >&2
+{ need_build_packages; need_server_packages; need_packages sysbench; build --product wolfscale; build --product wolfscale-lab; } >&2
 bin=$(bin_path)
 WOLFSCALE_BINARY=$bin/wolfscale exec "$bin/wolfscale-lab" "$bench" "$@"

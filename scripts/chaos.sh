@@ -11,7 +11,7 @@ for argument in "$@"; do
     if [ "$argument" = --no-build ]; then wants_build=no; else arguments+=("$argument"); fi
 done
 if [ $wants_build = yes ]; then
-    { need_build_packages; need_server_packages; need_packages iproute2 nftables; build; } >&2
+    { need_build_packages; need_server_packages; need_packages iproute2 nftables; build --product wolfscale; build --product wolfscale-lab; } >&2
 fi
 bin=$(bin_path)
 WOLFSCALE_BINARY=$bin/wolfscale exec "$bin/wolfscale-lab" chaos "${arguments[@]}"

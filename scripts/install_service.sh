@@ -23,6 +23,7 @@ install -m 0755 "$(bin_path)/wolfscale" /opt/wolfscale/wolfscale
 
 arguments=start
 if [ ! -f /opt/wolfscale/wolfscale.toml ]; then
+    id='' bind='' first='' host='' port='' schema='' user='' password='' api=''
     ask id "Node id" "$(hostname)"
     ask bind "Address for the other members" "0.0.0.0:7654"
     ask first "Is this the first node of a new cluster (yes/no)" no
