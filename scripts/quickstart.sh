@@ -174,9 +174,9 @@ for node in 1 2 3; do
 done
 [ "$(for node in 1 2 3; do root_at $node -e 'CHECKSUM TABLE shop.users'; done | sort -u | wc -l)" = 1 ] ||
     die "the nodes differ"
-missing=$(cut -d' ' -f2 "$dir/written" | sort >"$dir/a"; root_at 1 -e 'SELECT id FROM shop.users' | sort >"$dir/b"
+absent=$(cut -d' ' -f2 "$dir/written" | sort >"$dir/a"; root_at 1 -e 'SELECT id FROM shop.users' | sort >"$dir/b"
     comm -23 "$dir/a" "$dir/b" | wc -l)
-[ "$missing" = 0 ] || die "$missing confirmed writes are missing"
+[ "$absent" = 0 ] || die "$absent confirmed writes are missing"
 echo "   $confirmed confirmed writes, none missing"
 
 if [ $keep = yes ]; then
