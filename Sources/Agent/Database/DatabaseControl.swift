@@ -25,6 +25,10 @@ struct DatabaseControl: Sendable {
         try await runner.run(deadline: .seconds(30)) { session throws(SQLError) in
             try session.query("STOP SLAVE")
             try session.query("RESET SLAVE ALL")
+            // The table of positions is behind the binlog when the server was killed right after a DDL statement, and knows nothing
+            // of what the server wrote as a primary. What is in the binlog is in the engine (both are synced at each commit).
+            let held = try DatabaseProbe.observe(session).position
+            try session.query("SET GLOBAL gtid_slave_pos = '\(held)'")
             try session.query("SET GLOBAL rpl_semi_sync_master_enabled = OFF")
             try session.query("SET GLOBAL rpl_semi_sync_slave_enabled = ON")
             // Nobody waits for a follower's commits: let the parallel workers share their syncs.
@@ -34,7 +38,7 @@ struct DatabaseControl: Sendable {
                 """
                 CHANGE MASTER TO MASTER_HOST='127.0.0.1', MASTER_PORT=\(relayPort), MASTER_USER='\(user)', \
                 MASTER_PASSWORD='\(password)', MASTER_CONNECT_RETRY=1, MASTER_HEARTBEAT_PERIOD=2, \
-                MASTER_USE_GTID=slave_pos, MASTER_DEMOTE_TO_SLAVE=1
+                MASTER_USE_GTID=slave_pos
                 """)
             try session.query("START SLAVE")
         }

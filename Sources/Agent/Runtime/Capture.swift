@@ -11,6 +11,8 @@ import WriteAheadLog
 final class Capture {
     private let consensus: Consensus
     private let logger: Logger
+    /// `wal.batch_size`
+    private let batchEntriesMax: Int
     private let lost: @NodeLoop (_ reason: String) -> Void
 
     private var source: BinlogSource?
@@ -40,8 +42,12 @@ final class Capture {
     private static let awaitingBytesMax = 32 << 20
     private static let batchBytesMax = 1 << 20
 
-    init(consensus: Consensus, logger: Logger, lost: @escaping @NodeLoop (_ reason: String) -> Void) {
+    init(
+        consensus: Consensus, batchEntriesMax: Int, logger: Logger,
+        lost: @escaping @NodeLoop (_ reason: String) -> Void
+    ) {
         self.consensus = consensus
+        self.batchEntriesMax = min(batchEntriesMax, Batch.entriesMax)
         self.logger = logger
         self.lost = lost
     }
@@ -110,7 +116,7 @@ final class Capture {
                 continue
             }
             let size = transaction.events.readableBytes
-            if transaction.part != .whole || groupBytes + size > Self.batchBytesMax {
+            if transaction.part != .whole || groupBytes + size > Self.batchBytesMax || group.count >= batchEntriesMax {
                 propose(group)
                 group = []
                 groupBytes = 0

@@ -36,6 +36,7 @@ final class Node {
     private let retention: Retention
     private var relayServer: BinlogServer?
     private var applicationAccount: Task<Void, Never>?
+    private var readdressing: Task<Void, Never>?
     private var leadership: Standing?
     private var housekeeping: RepeatedTask?
     private var commitHintAt: LSN = .zero
@@ -57,7 +58,9 @@ final class Node {
             maxSizeMB: configuration.wal.maxSizeMB, logger: logger)
         snowflake = Snowflake(node: identity.number)
         let hooks = NodeHooks()
-        capture = Capture(consensus: consensus, logger: logger) { hooks.node?.driver?.handle(.captureLost(reason: $0)) }
+        capture = Capture(
+            consensus: consensus, batchEntriesMax: configuration.wal.batchSize, logger: logger
+        ) { hooks.node?.driver?.handle(.captureLost(reason: $0)) }
         relay = Relay(log: consensus.log, threads: threads, logger: logger) { reason in
             hooks.node?.logger.error(
                 "the local server asks for a part of the log that is gone", metadata: ["reason": "\(reason)"])
@@ -109,6 +112,10 @@ final class Node {
     func switchover(to target: NodeNumber?) async -> TransferObstacle? {
         guard consensus.raft.role == .leader else { return nil }
         guard let driver else { return .notLeader }
+        let deadline = NodeLoop.eventLoop.scheduleTask(in: .seconds(30)) { [weak self] in
+            NodeLoop.assumeIsolated { self?.transferEnded(.timedOut) }
+        }
+        defer { deadline.cancel() }
         return await withCheckedContinuation { continuation in
             transferWaiters.append(continuation)
             driver.handle(.stepDown(target: target))
@@ -125,11 +132,34 @@ final class Node {
 
     private func keepHouse() {
         administration.promoteLearners()
+        correctOwnAddress()
         saveCommitHint()
         sendReport()
         refreshLeadership()
         retention.run(applied: appliedLSN, everywhere: appliedEverywhere) { [weak self] lsn in
             self?.consensus.handle(.trimmed(through: lsn))
+        }
+    }
+
+    /// Asks the leader to note this node's addresses when they were changed in the configuration.
+    private func correctOwnAddress() {
+        let membership = consensus.raft.membership
+        guard readdressing == nil, let known = membership[identity.number],
+            let leader = consensus.raft.leader.flatMap({ membership[$0] })
+        else { return }
+        var wanted = known
+        wanted.address = configuration.advertisedAddress(port: network.localPort)
+        wanted.api = configuration.advertisedAPI
+        wanted.site = configuration.node.site
+        guard wanted != known else { return }
+        readdressing = Task { [wanted] in
+            let request = PeerRequest.readdress(wanted)
+            let answer =
+                leader.number == identity.number
+                ? await administration.answer(request)
+                : await Joining(network: network, logger: logger).ask(request, leader.address)
+            logger.notice("this node's addresses have changed", metadata: ["answer": "\(answer)"])
+            readdressing = nil
         }
     }
 
@@ -213,6 +243,8 @@ final class Node {
             logger.error("the database could not be stopped", metadata: ["error": "\(error)"])
         }
         housekeeping?.cancel()
+        applicationAccount?.cancel()
+        readdressing?.cancel()
         consensus.stop()
         saveCommitHint()
         do { try await network.close().get() } catch {
