@@ -31,9 +31,6 @@ struct DatabaseControl: Sendable {
             try session.query("SET GLOBAL gtid_slave_pos = '\(held)'")
             try session.query("SET GLOBAL rpl_semi_sync_master_enabled = OFF")
             try session.query("SET GLOBAL rpl_semi_sync_slave_enabled = ON")
-            // Nobody waits for a follower's commits: let the parallel workers share their syncs.
-            try session.query("SET GLOBAL binlog_commit_wait_usec = 2000")
-            try session.query("SET GLOBAL binlog_commit_wait_count = 8")
             try session.query(
                 """
                 CHANGE MASTER TO MASTER_HOST='127.0.0.1', MASTER_PORT=\(relayPort), MASTER_USER='\(user)', \
@@ -54,8 +51,6 @@ struct DatabaseControl: Sendable {
 
     func unfollow() async throws {
         try await runner.run(deadline: .seconds(30)) { session throws(SQLError) in
-            try session.query("SET GLOBAL binlog_commit_wait_count = 0")
-            try session.query("SET GLOBAL binlog_commit_wait_usec = 0")
             try session.query("STOP SLAVE")
             try session.query("RESET SLAVE ALL")
         }

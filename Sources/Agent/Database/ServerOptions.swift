@@ -53,7 +53,7 @@ struct ServerOptions: Sendable {
         var lines = [
             "# Written by wolfscale at every start of the server; edit database.server_options instead.",
             "[mariadbd]",
-            "slave_parallel_threads=8",
+            "slave_parallel_threads=4",
             "skip_name_resolve=ON",
             "performance_schema=OFF",
             "max_connections=500",
