@@ -135,7 +135,7 @@ public struct FaultInjector {
     private func recover() throws {
         for node in cluster.nodes where !node.agentIsRunning { try node.start(.again) }
         try cluster.waitUntilWritable(within: .seconds(90))
-        try cluster.waitUntilComplete(within: .seconds(120))
+        try cluster.waitUntilComplete(within: .seconds(120), allowingLag: true)
     }
 }
 

@@ -43,14 +43,17 @@ public final class LabCluster: @unchecked Sendable {
     }
 
     /// Waits until every node is a voter, or what it was configured as, and its database does its part.
-    public func waitUntilComplete(within limit: Duration = .seconds(120)) throws {
+    ///
+    /// - Parameter allowingLag: Whether a follower may still be applying; under constant load it may always be.
+    public func waitUntilComplete(within limit: Duration = .seconds(120), allowingLag: Bool = false) throws {
+        let good = allowingLag ? ["active", "lagging"] : ["active"]
         try Lab.eventually("every node is active", within: limit, every: .milliseconds(100)) {
             let leader = try self.leader()
             let answer = try leader.http("GET", "/cluster/nodes")
             guard let list = try JSONSerialization.jsonObject(with: answer.body) as? [[String: Any]] else {
                 return false
             }
-            return list.count == nodes.count && list.allSatisfy { $0["state"] as? String == "active" }
+            return list.count == nodes.count && list.allSatisfy { good.contains($0["state"] as? String ?? "") }
         }
     }
 
