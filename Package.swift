@@ -11,6 +11,11 @@ let strict: [SwiftSetting] = [
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let nioEmbedded: Target.Dependency = .product(name: "NIOEmbedded", package: "swift-nio")
+let nioTLS: Target.Dependency = .product(name: "NIOTLS", package: "swift-nio")
+let nioSSL: Target.Dependency = .product(name: "NIOSSL", package: "swift-nio-ssl")
+let x509: Target.Dependency = .product(name: "X509", package: "swift-certificates")
+let asn1: Target.Dependency = .product(name: "SwiftASN1", package: "swift-asn1")
+let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
 
 let package = Package(
@@ -21,6 +26,9 @@ let package = Package(
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-ssl", from: "2.30.0"),
+        .package(url: "https://github.com/apple/swift-certificates", from: "1.10.0"),
+        .package(url: "https://github.com/apple/swift-asn1", from: "1.4.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
@@ -55,12 +63,16 @@ let package = Package(
             name: "MariaDBWire",
             dependencies: [
                 "ClusterCore", "CZlib", nioCore, nioPosix, logging,
-                .product(name: "Crypto", package: "swift-crypto"),
+                crypto,
             ],
             swiftSettings: strict),
         .target(name: "MariaDBClient", dependencies: ["CMariaDB"], swiftSettings: strict),
         .target(
-            name: "WANLink", dependencies: ["ClusterCore", "CChecksum", nioCore, nioPosix, logging],
+            name: "WANLink",
+            dependencies: [
+                "ClusterCore", "CChecksum", "CLZ4", "CZstd", nioCore, nioPosix, nioTLS, nioSSL, x509, asn1, crypto,
+                logging,
+            ],
             swiftSettings: strict),
         .target(name: "Probes", dependencies: ["ClusterCore", "MariaDBClient", logging], swiftSettings: strict),
 
@@ -68,7 +80,8 @@ let package = Package(
         .target(
             name: "Gateway",
             dependencies: [
-                "ClusterCore", "MariaDBClient", "Probes", logging,
+                "ClusterCore", "MariaDBClient", "MariaDBWire", "Probes", logging, nioCore, nioPosix, nioTLS, nioSSL,
+                crypto,
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
             ],
@@ -98,20 +111,26 @@ let package = Package(
             dependencies: ["MariaDBWire", "ClusterCore", "LabSupport", nioCore, nioPosix, nioEmbedded],
             swiftSettings: strict),
         .testTarget(
-            name: "WANLinkTests", dependencies: ["WANLink", "ClusterCore", nioCore, nioPosix, nioEmbedded],
+            name: "WANLinkTests",
+            dependencies: ["WANLink", "ClusterCore", nioCore, nioPosix, nioEmbedded, nioSSL, x509, asn1, crypto],
             swiftSettings: strict),
         .testTarget(
             name: "GatewayTests",
             dependencies: [
-                "Gateway", "ClusterCore", "MariaDBClient", "LabSupport",
+                "Gateway", "ClusterCore", "MariaDBClient", "MariaDBWire", "LabSupport", nioCore, nioPosix, nioEmbedded,
+                nioSSL,
                 .product(name: "HummingbirdTesting", package: "hummingbird"),
             ],
+            swiftSettings: strict),
+        .testTarget(
+            name: "ProbesTests", dependencies: ["Probes", "ClusterCore", "MariaDBClient", "LabSupport"],
             swiftSettings: strict),
         .testTarget(name: "AgentTests", dependencies: ["Agent", "ClusterCore"], swiftSettings: strict),
         .testTarget(
             name: "LabTests", dependencies: ["LabSupport", "MariaDBClient", "ClusterCore"], swiftSettings: strict),
         .target(
-            name: "LabSupport", dependencies: ["MariaDBClient", "ClusterCore"], path: "Tests/Support",
+            name: "LabSupport", dependencies: ["MariaDBClient", "ClusterCore", "CLinux", nioCore, nioPosix],
+            path: "Tests/Support",
             swiftSettings: strict),
         .executableTarget(
             name: "wolfscale-lab",

@@ -1,0 +1,5 @@
+import Testing
+
+@testable import Probes
+
+@Test func theModuleIsThere() {}
