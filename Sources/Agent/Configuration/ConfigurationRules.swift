@@ -137,6 +137,19 @@ enum ConfigurationRules {
                         "without certificates the members would talk unencrypted and unauthenticated on \(bind); bind "
                         + "127.0.0.1, or say tls.required = false if that network is trusted"))
         }
+        let proxy = configuration.proxy
+        if (proxy.tlsCertificate == nil) != (proxy.tlsPrivateKey == nil) {
+            violations.append(
+                Violation(
+                    key: proxy.tlsCertificate == nil ? "proxy.tls_private_key" : "proxy.tls_certificate",
+                    message: "proxy.tls_certificate and proxy.tls_private_key go together: give both, or neither"))
+        }
+        if proxy.tlsRequired, proxy.tlsCertificate == nil {
+            violations.append(
+                Violation(
+                    key: "proxy.tls_required",
+                    message: "proxy.tls_required needs proxy.tls_certificate and proxy.tls_private_key"))
+        }
         return violations
     }
 }
