@@ -1,5 +1,6 @@
 import ClusterCore
 import Foundation
+import NIOCore
 import WANLink
 import WriteAheadLog
 
@@ -41,6 +42,9 @@ extension Configuration {
         if address.isWildcard { address.host = address.host == "::" ? "::1" : "127.0.0.1" }
         return address
     }
+
+    /// How often Raft looks at the clock: often enough that it adds little to an election.
+    var raftTickInterval: TimeAmount { .milliseconds(Int64(min(20, max(5, cluster.electionTimeoutMinMs / 20)))) }
 
     private func reachableHost(of address: PeerAddress) -> String {
         address.isWildcard ? ProcessInfo.processInfo.hostName : address.host

@@ -72,7 +72,7 @@ final class Node {
         self.driver = driver
         relayServer = server
         driver?.delegate = self
-        consensus.start(observer: self, tickEvery: .milliseconds(5))
+        consensus.start(observer: self, tickEvery: configuration.raftTickInterval)
         relay.committed(through: consensus.raft.committed)
         refreshLeadership()
         consensus.handle(.mayLead(false))

@@ -104,10 +104,15 @@ public final class Log: Sendable {
 
     /// Queues a batch that begins right after the last entry, with no earlier term. Returns at once; the entries
     /// can be read at once, and are durable when a notice says so.
-    public func append(_ batch: Batch) throws(WALError) {
+    ///
+    /// - Parameter wakes: false when the caller has something to do first and calls ``wake()`` then.
+    public func append(_ batch: Batch, wakes: Bool = true) throws(WALError) {
         try monitor.withLock { state throws(WALError) in try state.append(batch, options: store.options) }
-        monitor.wakeAll()
+        if wakes { monitor.wakeAll() }
     }
+
+    /// Lets the writer see what was appended with `wakes: false`.
+    public func wake() { monitor.wakeAll() }
 
     /// Queues consecutive batches, which go to disk together as far as `groupBytesMax` allows. All of them or, with
     /// an error, those before the one that it speaks of.
