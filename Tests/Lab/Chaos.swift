@@ -20,7 +20,8 @@ struct Chaos: ParsableCommand {
         let network = LabNetwork.isAvailable ? try LabNetwork(hosts: nodes) : nil
         if network == nil { progress("no root or no nft: runs without partitions") }
         defer { network?.remove() }
-        let cluster = try LabCluster(name: "chaos", settings: LabCluster.quickElections)
+        let cluster = try LabCluster(
+            name: "chaos", settings: LabCluster.quickElections.merging(AgentStep.settings) { $1 })
         progress("folder \(cluster.folder)")
         var failed = true
         defer { cluster.remove(keep: keep || failed) }

@@ -1,5 +1,6 @@
 import ClusterCore
 import Foundation
+import MariaDBClient
 import NIOCore
 import WANLink
 import WriteAheadLog
@@ -56,6 +57,13 @@ extension Configuration {
         options.fsync = wal.fsync
         options.queueBytesMax = 64 << 20
         return options
+    }
+
+    /// How the agent logs in to a server that it does not run.
+    func attachedAdministration() throws(ConfigurationError) -> SQLConfiguration {
+        SQLConfiguration(
+            address: socketPath.map { .unix($0) } ?? .tcp(host: database.host, port: database.port),
+            user: database.user, password: try databasePassword(), connectTimeout: .seconds(5))
     }
 
     /// The password of `database.user`, from the key or the file, without the line's end; nil when neither is given.

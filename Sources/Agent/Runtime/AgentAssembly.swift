@@ -35,6 +35,7 @@ struct AgentAssembly {
         threads.start()
         let directory = try DataDirectory.open(configuration.node.dataDirectory)
         try checkPorts()
+        try checkAttachedServer()
         let store = try StateStore.open(in: directory)
         let (failures, failureSink) = AsyncStream.makeStream(of: String.self, bufferingPolicy: .bufferingOldest(1))
         let delegate = PeerNetworkSwitch()
@@ -82,6 +83,20 @@ struct AgentAssembly {
         let address = PeerAddress(host: database.host, port: database.port)
         if case .taken(let reason) = PortProbe.tryBinding(address) {
             throw AgentError("MariaDB can't listen on \(address): \(reason); stop what uses it, or set database.port")
+        }
+    }
+
+    /// One that does not run is looked at once `database.start_command` has started it.
+    private func checkAttachedServer() throws {
+        guard !configuration.database.managed, configuration.node.role.hasDatabase else { return }
+        let administration = try configuration.attachedAdministration()
+        switch AttachedServerCheck(administration: administration).run() {
+        case .notRunning: return
+        case .refused(let reason): throw AgentError("the server at \(administration.address): \(reason)")
+        case .answered(let found):
+            if let complaint = AttachedServerCheck.complaint(found, at: "\(administration.address)") {
+                throw AgentError(complaint)
+            }
         }
     }
 
@@ -304,10 +319,8 @@ struct AgentAssembly {
                     + "\"systemctl start mariadb\" and \"systemctl kill -s KILL mariadb\"")
         }
         return AttachedServer(
-            administration: SQLConfiguration(
-                address: configuration.socketPath.map { .unix($0) } ?? .tcp(host: database.host, port: database.port),
-                user: database.user, password: try configuration.databasePassword(), connectTimeout: .seconds(5)),
-            startCommand: start, fenceCommand: fence, logger: logger, threads: threads)
+            administration: try configuration.attachedAdministration(), number: number, startCommand: start,
+            fenceCommand: fence, logger: logger, threads: threads)
     }
 }
 
