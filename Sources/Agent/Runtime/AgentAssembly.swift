@@ -183,13 +183,16 @@ struct AgentAssembly {
     // MARK: Rooms
 
     private func startNetwork(_ delegate: PeerNetworkSwitch) async throws -> PeerNetwork {
+        if let problem = configuration.bindingProblem { throw AgentError("node.bind_address: \(problem)") }
         let bind = configuration.peerBinding
-        return try await PeerNetwork.start(
-            PeerNetwork.Configuration(
-                bindHost: bind.host, bindPort: bind.port, timeout: .milliseconds(configuration.link.timeoutMs),
-                logger: logger),
-            identity: nil, on: NodeLoop.eventLoop, delegate: delegate
-        ).get()
+        var network = PeerNetwork.Configuration(
+            bindHost: bind.host, bindPort: bind.port, timeout: .milliseconds(configuration.link.timeoutMs),
+            logger: logger)
+        if configuration.usesTLS {
+            let material = try TLSLoader.load(configuration.tlsFiles, node: configuration.node.id)
+            network.security = try LinkSecurity(material)
+        }
+        return try await PeerNetwork.start(network, identity: nil, on: NodeLoop.eventLoop, delegate: delegate).get()
     }
 
     private func makeNode(
