@@ -22,7 +22,9 @@ struct Chaos: ParsableCommand {
         if network == nil { progress("no root or no nft: runs without partitions") }
         defer { network?.remove() }
         let cluster = try LabCluster(
-            name: "chaos", settings: throughProxy ? LabCluster.proxied : LabCluster.quickElections)
+            name: "chaos",
+            settings: (throughProxy ? LabCluster.proxied : LabCluster.quickElections)
+                .merging(AgentStep.settings) { $0 + $1 })
         progress("folder \(cluster.folder)")
         var failed = true
         defer { cluster.remove(keep: keep || failed) }

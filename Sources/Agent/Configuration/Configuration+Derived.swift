@@ -1,5 +1,7 @@
 import ClusterCore
 import Foundation
+import MariaDBClient
+import NIOCore
 import WANLink
 import WriteAheadLog
 
@@ -14,7 +16,7 @@ extension Configuration {
     /// `tls.required = false`.
     var peerBinding: PeerAddress {
         var address = PeerAddress(node.bindAddress) ?? PeerAddress(host: "127.0.0.1", port: 7654)
-        if tls.required, address.isWildcard { address.host = address.host == "::" ? "::1" : "127.0.0.1" }
+        if tls.required, !usesTLS, address.isWildcard { address.host = address.host == "::" ? "::1" : "127.0.0.1" }
         if address.host == "*" { address.host = "0.0.0.0" }
         return address
     }
@@ -58,6 +60,9 @@ extension Configuration {
         return PeerAddress(host: host, port: address.port).description
     }
 
+    /// How often Raft looks at the clock: often enough that it adds little to an election.
+    var raftTickInterval: TimeAmount { .milliseconds(Int64(min(20, max(5, cluster.electionTimeoutMinMs / 20)))) }
+
     private func reachableHost(of address: PeerAddress) -> String {
         address.isWildcard ? ProcessInfo.processInfo.hostName : address.host
     }
@@ -68,6 +73,13 @@ extension Configuration {
         options.fsync = wal.fsync
         options.queueBytesMax = 64 << 20
         return options
+    }
+
+    /// How the agent logs in to a server that it does not run.
+    func attachedAdministration() throws(ConfigurationError) -> SQLConfiguration {
+        SQLConfiguration(
+            address: socketPath.map { .unix($0) } ?? .tcp(host: database.host, port: database.port),
+            user: database.user, password: try databasePassword(), connectTimeout: .seconds(5))
     }
 
     /// The password of `database.user`, from the key or the file, without the line's end; nil when neither is given.
@@ -95,12 +107,12 @@ extension Configuration {
     /// What is worth a line at the start although nothing is wrong.
     var warnings: [String] {
         var warnings: [String] = []
-        if let bind = PeerAddress(node.bindAddress), tls.required, bind.isWildcard {
+        if let bind = PeerAddress(node.bindAddress), tls.required, !usesTLS, bind.isWildcard {
             warnings.append(
                 "without certificates only members on this machine can reach this node (\(peerBinding)); "
-                    + "tls.required = false opens it to a trusted network")
+                    + "`wolfscale cert init` makes some; tls.required = false opens it to a trusted network")
         }
-        if !tls.required, !peerBinding.isLoopback {
+        if !tls.required, !usesTLS, !peerBinding.isLoopback {
             warnings.append(
                 "members talk unencrypted and unauthenticated on \(peerBinding), as tls.required = false allows")
         }

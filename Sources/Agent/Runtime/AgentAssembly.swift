@@ -37,6 +37,7 @@ struct AgentAssembly {
         threads.start()
         let directory = try DataDirectory.open(configuration.node.dataDirectory)
         try checkPorts()
+        try checkAttachedServer()
         let store = try StateStore.open(in: directory)
         let (failures, failureSink) = AsyncStream.makeStream(of: String.self, bufferingPolicy: .bufferingOldest(1))
         let delegate = PeerNetworkSwitch()
@@ -93,6 +94,20 @@ struct AgentAssembly {
         let address = PeerAddress(host: database.host, port: database.port)
         if case .taken(let reason) = PortProbe.tryBinding(address) {
             throw AgentError("MariaDB can't listen on \(address): \(reason); stop what uses it, or set database.port")
+        }
+    }
+
+    /// One that does not run is looked at once `database.start_command` has started it.
+    private func checkAttachedServer() throws {
+        guard !configuration.database.managed, configuration.node.role.hasDatabase else { return }
+        let administration = try configuration.attachedAdministration()
+        switch AttachedServerCheck(administration: administration).run() {
+        case .notRunning: return
+        case .refused(let reason): throw AgentError("the server at \(administration.address): \(reason)")
+        case .answered(let found):
+            if let complaint = AttachedServerCheck.complaint(found, at: "\(administration.address)") {
+                throw AgentError(complaint)
+            }
         }
     }
 
@@ -179,13 +194,16 @@ struct AgentAssembly {
     // MARK: Rooms
 
     private func startNetwork(_ delegate: PeerNetworkSwitch) async throws -> PeerNetwork {
+        if let problem = configuration.bindingProblem { throw AgentError("node.bind_address: \(problem)") }
         let bind = configuration.peerBinding
-        return try await PeerNetwork.start(
-            PeerNetwork.Configuration(
-                bindHost: bind.host, bindPort: bind.port, timeout: .milliseconds(configuration.link.timeoutMs),
-                logger: logger),
-            identity: nil, on: NodeLoop.eventLoop, delegate: delegate
-        ).get()
+        var network = PeerNetwork.Configuration(
+            bindHost: bind.host, bindPort: bind.port, timeout: .milliseconds(configuration.link.timeoutMs),
+            logger: logger)
+        if configuration.usesTLS {
+            let material = try TLSLoader.load(configuration.tlsFiles, node: configuration.node.id)
+            network.security = try LinkSecurity(material)
+        }
+        return try await PeerNetwork.start(network, identity: nil, on: NodeLoop.eventLoop, delegate: delegate).get()
     }
 
     private func makeNode(
@@ -315,10 +333,8 @@ struct AgentAssembly {
                     + "\"systemctl start mariadb\" and \"systemctl kill -s KILL mariadb\"")
         }
         return AttachedServer(
-            administration: SQLConfiguration(
-                address: configuration.socketPath.map { .unix($0) } ?? .tcp(host: database.host, port: database.port),
-                user: database.user, password: try configuration.databasePassword(), connectTimeout: .seconds(5)),
-            startCommand: start, fenceCommand: fence, logger: logger, threads: threads)
+            administration: try configuration.attachedAdministration(), number: number, startCommand: start,
+            fenceCommand: fence, logger: logger, threads: threads)
     }
 }
 

@@ -74,7 +74,7 @@ final class Node {
         self.driver = driver
         relayServer = server
         driver?.delegate = self
-        consensus.start(observer: self, tickEvery: .milliseconds(5))
+        consensus.start(observer: self, tickEvery: configuration.raftTickInterval)
         relay.committed(through: consensus.raft.committed)
         refreshLeadership()
         consensus.handle(.mayLead(false))
@@ -397,28 +397,5 @@ extension Node: PeerNetworkDelegate {
 
     nonisolated func peerNetwork(_ network: PeerNetwork, bulkWritable peer: NodeNumber) {
         NodeLoop.assumeIsolated { consensus.pump(peer) }
-    }
-
-    nonisolated func peerNetwork(_ network: PeerNetwork, authorize hello: PeerHello) -> String? {
-        NodeLoop.assumeIsolated {
-            let membership = consensus.raft.membership
-            // A node that was just let in has no membership of its own yet; the first append brings it.
-            if membership.members.isEmpty { return nil }
-            guard let number = hello.number, let member = membership[number] else {
-                return "\(hello.id) is not a member of this cluster; it joins with: wolfscale join HOST:PORT"
-            }
-            return member.id == hello.id ? nil : "member \(number) is \(member.id), not \(hello.id)"
-        }
-    }
-
-    nonisolated func peerNetwork(
-        _ network: PeerNetwork, request: ByteBuffer, from address: String
-    ) -> EventLoopFuture<ByteBuffer> {
-        let promise = network.eventLoop.makePromise(of: ByteBuffer.self)
-        promise.completeWithTask {
-            let answer = await self.administration.answer(try request.decodeJSON(PeerRequest.self))
-            return try ByteBuffer(json: answer)
-        }
-        return promise.futureResult
     }
 }

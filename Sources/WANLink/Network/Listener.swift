@@ -34,6 +34,7 @@ final class Listener: PeerConnectionOwner {
             throw PeerNetworkError(.refused, "too many connections")
         }
         let connection = PeerConnection(acceptedBy: self, limits: network.configuration.limits)
+        try network.security?.protect(accepted: channel, for: connection, strangers: network.admitsStrangers)
         try channel.pipeline.syncOperations.addHandler(connection)
         accepted[ObjectIdentifier(connection)] = connection
         // Also for a channel that fails before it is ever active.
@@ -43,6 +44,8 @@ final class Listener: PeerConnectionOwner {
     func line(from peer: NodeNumber, _ purpose: ConnectionPurpose) -> PeerConnection? {
         lines[Key(peer: peer, purpose: purpose)]
     }
+
+    var connections: [PeerConnection] { Array(accepted.values) }
 
     /// Closes the lines from a node that no longer is a peer.
     func drop(_ peer: NodeNumber, reason: String) {
@@ -64,6 +67,7 @@ final class Listener: PeerConnectionOwner {
     func connection(_ connection: PeerConnection, judge hello: PeerHello) -> Introduction.Verdict {
         guard let network else { return .refusal("this node is shutting down") }
         var verdict = Introduction.judge(hello, me: network.identity)
+        if connection.secured != nil, let reason = CertificateCheck.objection(to: hello) { verdict = .refusal(reason) }
         if case .welcome = verdict, hello.purpose != .request,
             let reason = network.delegate?.peerNetwork(network, authorize: hello)
         {
@@ -75,6 +79,8 @@ final class Listener: PeerConnectionOwner {
         }
         return verdict
     }
+
+    func connection(_ connection: PeerConnection, judge welcome: Welcome) -> String? { "this side was dialled" }
 
     func connectionEstablished(_ connection: PeerConnection) {
         guard let hello = connection.hello, hello.purpose != .request, let peer = hello.number else { return }
@@ -99,7 +105,8 @@ final class Listener: PeerConnectionOwner {
         _ request: ByteBuffer, on connection: PeerConnection, network: PeerNetwork, delegate: any PeerNetworkDelegate
     ) {
         let bytesMax = network.configuration.controlFrameBytesMax
-        delegate.peerNetwork(network, request: request, from: connection.remoteAddress)
+        guard let hello = connection.hello else { return }
+        delegate.peerNetwork(network, request: request, from: hello)
             .hop(to: network.eventLoop).assumeIsolated().whenComplete { result in
                 switch result {
                 case .success(let response) where response.readableBytes <= bytesMax:

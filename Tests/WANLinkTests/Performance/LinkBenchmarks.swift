@@ -36,8 +36,9 @@ struct LinkBenchmarks {
         func peerNetwork(_ network: PeerNetwork, disconnected peer: NodeNumber, reason: String) {}
         func peerNetwork(_ network: PeerNetwork, bulkWritable peer: NodeNumber) {}
         func peerNetwork(_ network: PeerNetwork, authorize hello: PeerHello) -> String? { nil }
+        func peerNetwork(_ network: PeerNetwork, idOf peer: NodeNumber) -> String? { nil }
         func peerNetwork(
-            _ network: PeerNetwork, request: ByteBuffer, from address: String
+            _ network: PeerNetwork, request: ByteBuffer, from hello: PeerHello
         ) -> EventLoopFuture<ByteBuffer> { network.eventLoop.makeSucceededFuture(request) }
     }
 
