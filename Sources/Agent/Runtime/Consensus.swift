@@ -37,6 +37,8 @@ final class Consensus {
     /// Peers for which a read from disk is under way.
     private var readingFor: Set<NodeNumber> = []
     private var ticker: RepeatedTask?
+    /// Called with every tick of Raft's clock.
+    var onTick: (@NodeLoop () -> Void)?
     private var commitPushArmed = false
     private var patience = DiskPatience()
 
@@ -64,7 +66,10 @@ final class Consensus {
         self.observer = observer
         applyMembership()
         ticker = NodeLoop.eventLoop.scheduleRepeatedTask(initialDelay: interval, delay: interval) { [weak self] _ in
-            NodeLoop.assumeIsolated { self?.handle(.tick) }
+            NodeLoop.assumeIsolated {
+                self?.handle(.tick)
+                self?.onTick?()
+            }
         }
     }
 
