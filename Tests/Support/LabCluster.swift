@@ -20,6 +20,9 @@ public final class LabCluster: @unchecked Sendable {
         ]
     ]
 
+    /// The same with a proxy on every node.
+    public static let proxied = quickElections.merging(["proxy": ["enabled = true"]]) { $0 + $1 }
+
     /// Makes a node, not yet started. `more` is added to the cluster's settings.
     @discardableResult
     public func addNode(host: String = "127.0.0.1", prefix: [String] = [], more: [String: [String]] = [:]) throws

@@ -11,6 +11,7 @@ public final class LabNode: @unchecked Sendable {
     public let peerPort: Int
     public let apiPort: Int
     public let databasePort: Int
+    public let proxyPort: Int
     /// In front of the agent's command line, as `ip netns exec NAME`.
     public var prefix: [String] = []
     private let lock = NSLock()
@@ -41,6 +42,7 @@ public final class LabNode: @unchecked Sendable {
         self.peerPort = try peerPort ?? Lab.freePort()
         self.apiPort = try apiPort ?? Lab.freePort()
         self.databasePort = try databasePort ?? Lab.freePort()
+        proxyPort = try Lab.freePort()
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     }
 
@@ -56,7 +58,7 @@ public final class LabNode: @unchecked Sendable {
                 ]
             ),
             ("api", ["bind_address = \"\(host):\(apiPort)\"", "token_file = \"\(folder)/token\""]),
-            ("proxy", ["enabled = false"]),
+            ("proxy", ["enabled = false", "bind_address = \"\(host):\(proxyPort)\""]),
             ("cluster", []),
             ("tls", host == "127.0.0.1" ? [] : ["required = false"]),
         ]
@@ -155,6 +157,14 @@ public final class LabNode: @unchecked Sendable {
             SQLConfiguration(
                 address: .tcp(host: host, port: databasePort), user: Self.user, password: Self.password,
                 database: Self.schema, connectTimeout: .seconds(1), readTimeout: readTimeout))
+    }
+
+    /// A session as the application through this node's proxy, which must be enabled.
+    public func proxyClient(readTimeout: Duration? = .seconds(30)) throws -> SQLSession {
+        try SQLSession(
+            SQLConfiguration(
+                address: .tcp(host: host, port: proxyPort), user: Self.user, password: Self.password,
+                database: Self.schema, connectTimeout: .seconds(15), readTimeout: readTimeout))
     }
 
     // MARK: HTTP

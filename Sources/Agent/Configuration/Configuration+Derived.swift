@@ -47,6 +47,22 @@ extension Configuration {
     /// How often Raft looks at the clock: often enough that it adds little to an election.
     var raftTickInterval: TimeAmount { .milliseconds(Int64(min(20, max(5, cluster.electionTimeoutMinMs / 20)))) }
 
+    /// Where this node's database listens, for this machine.
+    var localSQL: PeerAddress {
+        var address = PeerAddress(host: database.host, port: database.port)
+        if address.isWildcard { address.host = address.host == "::" ? "::1" : "127.0.0.1" }
+        if address.host == "localhost" { address.host = "127.0.0.1" }
+        return address
+    }
+
+    /// How other members reach this node's database; on loopback when it listens there only.
+    var advertisedSQL: String {
+        let address = PeerAddress(host: database.host, port: database.port)
+        guard address.isWildcard else { return localSQL.description }
+        let host = node.advertiseAddress.flatMap { PeerAddress($0)?.host } ?? reachableHost(of: peerBinding)
+        return PeerAddress(host: host, port: address.port).description
+    }
+
     private func reachableHost(of address: PeerAddress) -> String {
         address.isWildcard ? ProcessInfo.processInfo.hostName : address.host
     }

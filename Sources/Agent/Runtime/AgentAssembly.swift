@@ -19,6 +19,8 @@ struct AgentAssembly {
         var service: NodeService
         /// Nil when `api.enabled` is false.
         var api: HTTPAPI?
+        /// Nil when `proxy.enabled` is false.
+        var proxy: MySQLProxy?
     }
 
     init(configuration: Configuration, logger: Logger) {
@@ -64,7 +66,9 @@ struct AgentAssembly {
             relay: relay)
         return Agent(
             service: NodeService(node: node, directory: directory, failures: failures),
-            api: configuration.api.enabled ? try makeAPI(node, identity) : nil)
+            api: configuration.api.enabled ? try makeAPI(node, identity) : nil,
+            proxy: configuration.proxy.enabled
+                ? try await ProxyAssembly(configuration: configuration, logger: logger).make(node) : nil)
     }
 
     /// Found before anything is begun, so that nothing half-started has to be undone.
@@ -74,6 +78,13 @@ struct AgentAssembly {
         {
             throw AgentError(
                 "the HTTP API can't listen on \(bind): \(reason); stop what uses it, or set api.bind_address")
+        }
+        if configuration.proxy.enabled, let bind = PeerAddress(configuration.proxy.bindAddress),
+            case .taken(let reason) = PortProbe.tryBinding(bind)
+        {
+            throw AgentError(
+                "the proxy can't listen on \(bind): \(reason); stop what uses it, or set proxy.bind_address, or "
+                    + "proxy.enabled = false")
         }
         let database = configuration.database
         let paths = ServerPaths(dataDirectory: configuration.node.dataDirectory)
