@@ -36,6 +36,8 @@ struct AgentAssembly {
         for warning in configuration.warnings { logger.warning("\(warning)") }
         threads.start()
         let directory = try DataDirectory.open(configuration.node.dataDirectory)
+        await PreviousServer(paths: ServerPaths(dataDirectory: configuration.node.dataDirectory), logger: logger)
+            .waitUntilGone()
         try checkPorts()
         try checkAttachedServer()
         let store = try StateStore.open(in: directory)
