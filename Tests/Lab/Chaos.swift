@@ -12,6 +12,7 @@ struct Chaos: ParsableCommand {
     @Option(help: "How many hosts.") var nodes = 3
     @Option(help: "How many clients write meanwhile.") var clients = 6
     @Option(help: "Only these faults, separated by commas.") var only: String?
+    @Flag(help: "The members talk TLS.") var tls = false
     @Flag(help: "One JSON object a line.") var json = false
     @Flag(help: "Leave the folder of the run.") var keep = false
 
@@ -20,7 +21,7 @@ struct Chaos: ParsableCommand {
         let network = LabNetwork.isAvailable ? try LabNetwork(hosts: nodes) : nil
         if network == nil { progress("no root or no nft: runs without partitions") }
         defer { network?.remove() }
-        let cluster = try LabCluster(name: "chaos", settings: LabCluster.quickElections)
+        let cluster = try LabCluster(name: "chaos", settings: LabCluster.quickElections, tls: tls)
         progress("folder \(cluster.folder)")
         var failed = true
         defer { cluster.remove(keep: keep || failed) }

@@ -9,7 +9,7 @@ struct CertCommand: ParsableCommand {
             On the first node: `wolfscale cert init`. Every other node gets its certificate when it joins with a token of \
             `wolfscale cert token`, or by hand: `wolfscale cert issue NODE`, and the three files copied there.
             """,
-        subcommands: [CertInitCommand.self, CertIssueCommand.self, CertShowCommand.self])
+        subcommands: [CertInitCommand.self, CertIssueCommand.self, CertShowCommand.self, CertTokenCommand.self])
 }
 
 /// Files for the agent's user: in a folder that is made if need be, never in the place of others unless that is said.
