@@ -13,6 +13,7 @@ struct Chaos: ParsableCommand {
     @Option(help: "How many clients write meanwhile.") var clients = 6
     @Option(help: "Only these faults, separated by commas.") var only: String?
     @Flag(help: "The members talk TLS.") var tls = false
+    @Flag(help: "Clients use the proxies of all nodes, and read what they wrote.") var throughProxy = false
     @Flag(help: "One JSON object a line.") var json = false
     @Flag(help: "Leave the folder of the run.") var keep = false
 
@@ -21,7 +22,10 @@ struct Chaos: ParsableCommand {
         let network = LabNetwork.isAvailable ? try LabNetwork(hosts: nodes) : nil
         if network == nil { progress("no root or no nft: runs without partitions") }
         defer { network?.remove() }
-        let cluster = try LabCluster(name: "chaos", settings: LabCluster.quickElections, tls: tls)
+        let cluster = try LabCluster(
+            name: "chaos",
+            settings: (throughProxy ? LabCluster.proxied : LabCluster.quickElections).merging(AgentStep.settings) { $1 },
+            tls: tls)
         progress("folder \(cluster.folder)")
         var failed = true
         defer { cluster.remove(keep: keep || failed) }
@@ -42,7 +46,7 @@ struct Chaos: ParsableCommand {
             }
             plan = (0..<faults).map { wanted[$0 % wanted.count] }
         }
-        let workload = Workload(cluster: cluster, clients: clients)
+        let workload = Workload(cluster: cluster, clients: clients, route: throughProxy ? .proxies : .databases)
         workload.start()
         var totals = Workload.Verdict()
         for (index, fault) in plan.enumerated() {
@@ -64,7 +68,7 @@ struct Chaos: ParsableCommand {
             if json {
                 try printJSON([
                     "fault": fault.rawValue, "number": index + 1, "gap_ms": gap, "acknowledged": totals.acknowledged,
-                    "lost": totals.lost.count, "phantom": totals.phantom.count,
+                    "lost": totals.lost.count, "phantom": totals.phantom.count, "stale": totals.stale.count,
                 ])
             } else {
                 printLine("\(index + 1)/\(plan.count) \(fault.rawValue): writes paused \(Int(gap)) ms; \(totals)")
@@ -81,6 +85,7 @@ struct Chaos: ParsableCommand {
             try printJSON([
                 "summary": true, "seed": seed, "faults": plan.count, "acknowledged": totals.acknowledged,
                 "unknown": totals.unknown, "lost": totals.lost.count, "phantom": totals.phantom.count, "diverged": 0,
+                "reads": totals.reads, "stale": totals.stale.count,
             ])
         } else {
             printLine("\(plan.count) faults, seed \(seed): \(totals); all nodes equal")

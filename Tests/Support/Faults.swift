@@ -8,7 +8,7 @@ public enum Fault: String, CaseIterable, Sendable {
     case agentFrozen, databaseFrozen, bothFrozen
     case followerKilled, followerFrozen
     case leaderIsolated, leaderDeaf, leaderMute
-    case agentKilledInPromotion, agentKilledInDemotion, switchover, gracefulStop
+    case agentKilledInPromotion, agentKilledInDemotion, agentKilledAtStep, switchover, gracefulStop
 
     public var needsNetwork: Bool {
         switch self {
@@ -23,6 +23,7 @@ public struct FaultInjector {
     let cluster: LabCluster
     let network: LabNetwork?
     private var generator: SeededGenerator
+    private var steps: [AgentStep] = []
 
     public init(cluster: LabCluster, network: LabNetwork?, seed: UInt64) {
         self.cluster = cluster
@@ -106,6 +107,9 @@ public struct FaultInjector {
             usleep(useconds_t.random(in: 0...150_000, using: &generator))
             leader.endAgent(SIGKILL)
             try leader.start(.again)
+        case .agentKilledAtStep:
+            if steps.isEmpty { steps = AgentStep.all.shuffled(using: &generator) }
+            _ = try killAgent(at: steps.removeLast())
         case .switchover:
             _ = try leader.http("POST", "/cluster/switchover", body: "{}")
         case .gracefulStop:
@@ -113,6 +117,27 @@ public struct FaultInjector {
             try leader.start(.again)
         }
         try recover()
+    }
+
+    /// Brings the step about, kills the agent that comes to it, and makes everything run again.
+    ///
+    /// - Returns: whether any agent came to it; a deposed leader whose database needs no fence, for one, does not.
+    public func killAgent(at step: AgentStep) throws -> Bool {
+        let leader = try cluster.waitUntilWritable(within: .seconds(90))
+        let watched = step.scenario == .promotion ? cluster.nodes.filter { $0 !== leader } : [leader]
+        let killer = try StepKiller(step, of: watched)
+        switch step.scenario {
+        case .promotion, .demotion:
+            // The answer may never come: its agent is about to die.
+            Thread { _ = try? leader.http("POST", "/cluster/switchover", body: "{}") }.start()
+        case .fencing:
+            leader.signalAgent(SIGSTOP)
+            try survive(without: leader)
+            leader.signalAgent(SIGCONT)
+        }
+        let killed = killer.wait(within: .seconds(5))
+        try recover()
+        return killed != nil
     }
 
     /// Waits until another node than this one is writable.

@@ -118,10 +118,20 @@ struct Configuration: Sendable, Equatable {
     }
 
     enum ReadConsistency: String, Sendable, CaseIterable { case eventual, causal, leader }
+    enum StaleReads: String, Sendable, CaseIterable { case allow, refuse }
     struct Proxy: Sendable, Equatable {
         var enabled = true
         var bindAddress = "0.0.0.0:8007"
         var readConsistency = ReadConsistency.causal
+        var maxConnections = 2_000
+        var failoverWaitMs = 10_000
+        var causalTimeoutMs = 500
+        var staleReads = StaleReads.allow
+        /// 0 for no bound.
+        var maxStalenessSeconds = 0
+        var tlsCertificate: String?
+        var tlsPrivateKey: String?
+        var tlsRequired = false
     }
 
     enum LogLevel: String, Sendable, CaseIterable { case trace, debug, info, notice, warning, error, critical }

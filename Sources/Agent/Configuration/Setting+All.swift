@@ -153,6 +153,26 @@ extension Setting {
         .choice(
             "proxy", "read_consistency", \.proxy.readConsistency,
             "eventual: any state; causal: what the session wrote; leader: reads go there."),
+        .integer("proxy", "max_connections", \.proxy.maxConnections, 1...1_000_000, "Clients at the same time."),
+        .integer(
+            "proxy", "failover_wait_ms", \.proxy.failoverWaitMs, 0...600_000,
+            "How long a statement may wait for a new leader before it is refused."),
+        .integer(
+            "proxy", "causal_timeout_ms", \.proxy.causalTimeoutMs, 0...600_000,
+            "How long a causal read may wait for the local replica before it goes to the leader."),
+        .choice(
+            "proxy", "stale_reads", \.proxy.staleReads,
+            "Whether the local replica is read while there is no leader."),
+        .integer(
+            "proxy", "max_staleness_seconds", \.proxy.maxStalenessSeconds, 0...86_400,
+            "A replica further behind than this is not read; 0 for no bound."),
+        .text(
+            "proxy", "tls_certificate", \.proxy.tlsCertificate, kind: .path, example: "\"/etc/wolfscale/proxy.pem\"",
+            "The certificate, and those that signed it, for clients that ask for TLS."),
+        .text(
+            "proxy", "tls_private_key", \.proxy.tlsPrivateKey, kind: .path, example: "\"/etc/wolfscale/proxy.key\"",
+            "Its key."),
+        .boolean("proxy", "tls_required", \.proxy.tlsRequired, "Whether clients without TLS are refused."),
     ]
 
     private static let log: [Setting] = [

@@ -31,6 +31,8 @@ final class Node {
     var snowflake: Snowflake
     /// What the other members last said of themselves.
     var reports: [NodeNumber: ReceivedReport] = [:]
+    /// Called when something may have changed that concerns who is told where the leader's database is: the proxy.
+    var onChange: (@NodeLoop () -> Void)?
     private(set) var isStopping = false
     /// Why an election that was due did not bring a leader.
     private(set) var lastElectionObstacle: String?
@@ -77,7 +79,7 @@ final class Node {
         self.driver = driver
         relayServer = server
         driver?.delegate = self
-        consensus.start(observer: self, tickEvery: .milliseconds(5))
+        consensus.start(observer: self, tickEvery: configuration.raftTickInterval)
         relay.committed(through: consensus.raft.committed)
         refreshLeadership()
         consensus.handle(.mayLead(false))
@@ -141,6 +143,7 @@ final class Node {
         saveCommitHint()
         sendReport()
         refreshLeadership()
+        onChange?()
         retention.run(applied: appliedLSN, everywhere: appliedEverywhere) { [weak self] lsn in
             self?.consensus.handle(.trimmed(through: lsn))
         }
@@ -316,6 +319,7 @@ extension Node: ConsensusObserver {
         case .malformed: logger.warning("\(notice)")
         }
         refreshLeadership()
+        onChange?()
     }
 
     private func saveMembership(_ membership: Membership, _ lsn: LSN) {
@@ -359,6 +363,7 @@ extension Node: DatabaseDriverDelegate {
         case .started, .adopted, .lost, .fenced, .following, .promotionFailed, .drained, .diverged, .needsProvision:
             break
         }
+        onChange?()
     }
 
     func databaseHasForeignTables(_ tables: [ForeignTable]) {

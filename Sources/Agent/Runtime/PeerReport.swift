@@ -10,6 +10,10 @@ struct PeerReport: Codable, Sendable {
     var database: String
     /// Whether the database could become the primary.
     var mayLead: Bool
+    /// Raft's term; missing in reports of older versions, as what follows.
+    var term: Term?
+    /// `host:port` of the database, as far as that is reachable from elsewhere.
+    var sql: String?
 }
 
 /// A report and when it came.
@@ -22,7 +26,8 @@ extension Node {
     var ownReport: PeerReport {
         PeerReport(
             applied: appliedLSN, last: consensus.raft.last, database: driver?.tenure.state.name ?? "none",
-            mayLead: consensus.raft.mayLead)
+            mayLead: consensus.raft.mayLead, term: consensus.raft.term,
+            sql: driver == nil ? nil : configuration.advertisedSQL)
     }
 
     /// Everything of the log through here is in the local database; a witness has none and counts what is committed.
@@ -35,6 +40,7 @@ extension Node {
     func received(_ report: ByteBuffer, from peer: NodeNumber) {
         do {
             reports[peer] = ReceivedReport(content: try report.decodeJSON(PeerReport.self), at: Consensus.now)
+            onChange?()
         } catch { logger.debug("a report can't be read", metadata: ["peer": "\(peer)", "error": "\(error)"]) }
     }
 

@@ -69,7 +69,7 @@ extension Raft {
             mayCarryEntries = !progress.repeatsProbe && progress.next <= log.last
         case .replicate:
             mayCarryEntries = progress.next <= log.last
-            guard mayCarryEntries || progress.checksArrival || progress.commitTold < committed else { return nil }
+            guard mayCarryEntries || progress.checksArrival || progress.tellsCommit(committed) else { return nil }
         }
         let prev = progress.next.previous
         guard let prevTerm = log.term(at: prev) else { return nil }
@@ -95,6 +95,7 @@ extension Raft {
             leadership?.peers[index].checksArrival = false
         }
         leadership?.peers[index].commitTold = request.commit
+        leadership?.peers[index].owesCommit = false
         return true
     }
 

@@ -116,6 +116,8 @@ struct SendingTests {
         #expect(cluster[2].committed == LSN(2), "at once after a pause")
         try cluster.propose(at: 1)
         #expect(cluster[2].committed == LSN(2), "not for every commit")
+        #expect(cluster[1].nextAppend(to: node(2)) == nil, "nor when it happens to be asked for")
+        #expect(cluster[1].commitPushDue != nil)
         cluster.pass(10)
         #expect(cluster[2].committed == LSN(3), "with the next tick")
     }
