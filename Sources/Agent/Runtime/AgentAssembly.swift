@@ -195,10 +195,7 @@ struct AgentAssembly {
 
     private func startNetwork(_ delegate: PeerNetworkSwitch) async throws -> PeerNetwork {
         if let problem = configuration.bindingProblem { throw AgentError("node.bind_address: \(problem)") }
-        let bind = configuration.peerBinding
-        var network = PeerNetwork.Configuration(
-            bindHost: bind.host, bindPort: bind.port, timeout: .milliseconds(configuration.link.timeoutMs),
-            logger: logger)
+        var network = configuration.peerNetwork(logger: logger)
         if configuration.usesTLS {
             let material = try TLSLoader.load(configuration.tlsFiles, node: configuration.node.id)
             network.security = try LinkSecurity(material)
@@ -235,7 +232,8 @@ struct AgentAssembly {
         return await NodeLoop.run {
             let consensus = Consensus(
                 raft: raft, log: log, store: store, network: network, threads: threads,
-                codec: configuration.wal.compression ? .lz4 : .none, welcomed: welcomed, logger: logger
+                codec: configuration.logCodec, compressesForLinks: configuration.link.compression == .lz4,
+                welcomed: welcomed, logger: logger
             ) { failureSink.yield($0) }
             holder.consensus = consensus
             return Node(

@@ -22,6 +22,7 @@ final class Node {
     let capture: Capture
     let relay: Relay
     let administration: MembershipAdministration
+    let flow: FlowWatch
     let logger: Logger
     /// Nil on a witness.
     private(set) var driver: DatabaseDriver?
@@ -67,6 +68,7 @@ final class Node {
             hooks.node?.logger.error(
                 "the local server asks for a part of the log that is gone", metadata: ["reason": "\(reason)"])
         }
+        flow = FlowWatch(configuration: configuration, consensus: consensus, capture: capture, logger: logger)
         hooks.node = self
     }
 
@@ -136,6 +138,7 @@ final class Node {
         administration.promoteLearners()
         correctOwnAddress()
         saveCommitHint()
+        flow.look(reports, now: Consensus.now)
         sendReport()
         refreshLeadership()
         onChange?()
@@ -386,7 +389,7 @@ extension Node: PeerNetworkDelegate {
     }
 
     nonisolated func peerNetwork(_ network: PeerNetwork, connected peer: NodeNumber) {
-        NodeLoop.assumeIsolated { consensus.pump(peer) }
+        NodeLoop.assumeIsolated { consensus.connected(peer) }
     }
 
     nonisolated func peerNetwork(_ network: PeerNetwork, disconnected peer: NodeNumber, reason: String) {
