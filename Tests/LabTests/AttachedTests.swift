@@ -28,8 +28,9 @@ extension LabTests {
                 try cluster.requireEqual()
                 let verdict = try workload.check(try cluster.waitUntilWritable())
                 #expect(verdict.isClean, "\(verdict)")
-                for (index, node) in cluster.nodes.enumerated() {
-                    #expect(try node.administrator().query("SELECT @@server_id").scalar == "\(index + 1)")
+                for node in cluster.nodes {
+                    let number = try node.status().node.number
+                    #expect(try node.administrator().query("SELECT @@server_id").scalar == "\(number)")
                 }
             }
         }

@@ -21,7 +21,7 @@ public struct AgentStep: Sendable, Hashable, CustomStringConvertible {
     public static let all: [AgentStep] =
         ["awaitApplied", "unfollow", "holdCommits", "attachCapture", "openWrites"]
         .map { AgentStep(scenario: .promotion, action: $0) }
-        + ["closeWrites", "settle", "releaseCommits", "inspect", "follow"]
+        + ["closeWrites", "settle", "releaseCommits", "follow"]
         .map { AgentStep(scenario: .demotion, action: $0) }
         + ["kill", "start", "inspect", "follow"].map { AgentStep(scenario: .fencing, action: $0) }
 

@@ -22,6 +22,10 @@ final class Node {
     let capture: Capture
     let relay: Relay
     let administration: MembershipAdministration
+    let removals: Removals
+    /// Nil without certificates.
+    var tls: TLSKeeper?
+    let flow: FlowWatch
     let logger: Logger
     /// Nil on a witness.
     private(set) var driver: DatabaseDriver?
@@ -54,7 +58,9 @@ final class Node {
         self.network = network
         self.consensus = consensus
         self.logger = logger
-        administration = MembershipAdministration(consensus: consensus, identity: identity, logger: logger)
+        removals = Removals(store: store, logger: logger)
+        administration = MembershipAdministration(
+            consensus: consensus, identity: identity, removals: removals, logger: logger)
         retention = Retention(
             log: consensus.log, threads: threads, retentionHours: configuration.wal.retentionHours,
             maxSizeMB: configuration.wal.maxSizeMB, logger: logger)
@@ -67,6 +73,7 @@ final class Node {
             hooks.node?.logger.error(
                 "the local server asks for a part of the log that is gone", metadata: ["reason": "\(reason)"])
         }
+        flow = FlowWatch(configuration: configuration, consensus: consensus, capture: capture, logger: logger)
         hooks.node = self
     }
 
@@ -136,6 +143,7 @@ final class Node {
         administration.promoteLearners()
         correctOwnAddress()
         saveCommitHint()
+        flow.look(reports, now: Consensus.now)
         sendReport()
         refreshLeadership()
         onChange?()
@@ -246,6 +254,7 @@ final class Node {
             logger.error("the database could not be stopped", metadata: ["error": "\(error)"])
         }
         housekeeping?.cancel()
+        tls?.stop()
         applicationAccount?.cancel()
         readdressing?.cancel()
         consensus.stop()
@@ -299,6 +308,7 @@ extension Node: ConsensusObserver {
             logger.info("the log of all earlier terms is committed", metadata: ["term": "\(term)", "lsn": "\(noOp)"])
         case .membershipChanged(let membership, let lsn), .membershipCommitted(let membership, let lsn):
             saveMembership(membership, lsn)
+            if case .membershipCommitted = notice { removals.committed(membership) }
         case .membershipRolledBack(_, let removed):
             do { try store.removeMemberships(after: removed.previous) } catch {
                 logger.error("the membership can't be saved", metadata: ["error": "\(error)"])
@@ -386,7 +396,7 @@ extension Node: PeerNetworkDelegate {
     }
 
     nonisolated func peerNetwork(_ network: PeerNetwork, connected peer: NodeNumber) {
-        NodeLoop.assumeIsolated { consensus.pump(peer) }
+        NodeLoop.assumeIsolated { consensus.connected(peer) }
     }
 
     nonisolated func peerNetwork(_ network: PeerNetwork, disconnected peer: NodeNumber, reason: String) {

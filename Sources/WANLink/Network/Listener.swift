@@ -6,19 +6,16 @@ import NIOCore
 ///
 /// All state is confined to the loop.
 final class Listener: PeerConnectionOwner {
-    private struct Key: Hashable {
-        let peer: NodeNumber
-        let purpose: ConnectionPurpose
-    }
-
     private weak var network: PeerNetwork?
     private let logger: Logger
     private let acceptedMax: Int
     private var accepted: [ObjectIdentifier: PeerConnection] = [:]
-    private var lines: [Key: PeerConnection] = [:]
+    private var controlLines: [NodeNumber: PeerConnection] = [:]
+    private var receivers: [NodeNumber: BulkReceiver] = [:]
     private var garbageLimiter = LogLimiter()
     private var refusalLimiter = LogLimiter()
     private var fullLimiter = LogLimiter()
+    private var gate = AcceptGate()
 
     init(network: PeerNetwork) {
         self.network = network
@@ -34,32 +31,55 @@ final class Listener: PeerConnectionOwner {
             throw PeerNetworkError(.refused, "too many connections")
         }
         let connection = PeerConnection(acceptedBy: self, limits: network.configuration.limits)
-        try network.security?.protect(accepted: channel, for: connection, strangers: network.admitsStrangers)
-        try channel.pipeline.syncOperations.addHandler(connection)
+        try pass(connection, from: channel.remoteAddress?.ipAddress ?? "")
+        do {
+            try network.security?.protect(accepted: channel, for: connection, strangers: network.admitsStrangers)
+            try channel.pipeline.syncOperations.addHandler(connection)
+        } catch {
+            gate.leave(ObjectIdentifier(connection))
+            throw error
+        }
         accepted[ObjectIdentifier(connection)] = connection
         // Also for a channel that fails before it is ever active.
         channel.closeFuture.assumeIsolated().whenComplete { [weak self] _ in self?.forget(connection) }
     }
 
-    func line(from peer: NodeNumber, _ purpose: ConnectionPurpose) -> PeerConnection? {
-        lines[Key(peer: peer, purpose: purpose)]
+    private func pass(_ connection: PeerConnection, from host: String) throws {
+        switch gate.arrive(ObjectIdentifier(connection), from: host) {
+        case .admit(.none): break
+        case .admit(.some(let oldest)): accepted[oldest]?.close(reason: "too many connections that are no member's")
+        case .refuse:
+            fullLimiter.warn(logger, "\(host) connects too often, a further connection is closed")
+            throw PeerNetworkError(.refused, "too many connections")
+        }
     }
+
+    func controlLine(from peer: NodeNumber) -> PeerConnection? { controlLines[peer] }
+    func receiver(from peer: NodeNumber) -> BulkReceiver? { receivers[peer] }
+
+    /// Lets every peer know what it may send now.
+    func tellCredit() { for receiver in receivers.values { receiver.tellCredit() } }
 
     var connections: [PeerConnection] { Array(accepted.values) }
 
     /// Closes the lines from a node that no longer is a peer.
     func drop(_ peer: NodeNumber, reason: String) {
-        for purpose in ConnectionPurpose.allCases { line(from: peer, purpose)?.close(reason: reason) }
+        controlLines[peer]?.close(reason: reason)
+        receivers.removeValue(forKey: peer)?.abandon(reason: reason)
     }
 
     func closeAll(reason: String) { for connection in accepted.values { connection.close(reason: reason) } }
 
     private func forget(_ connection: PeerConnection) {
+        gate.leave(ObjectIdentifier(connection))
         guard accepted.removeValue(forKey: ObjectIdentifier(connection)) != nil else { return }
         guard let peer = connection.hello?.number, let purpose = connection.hello?.purpose else { return }
         network?.addPast(connection, from: peer)
-        let key = Key(peer: peer, purpose: purpose)
-        if lines[key] === connection { lines[key] = nil }
+        switch purpose {
+        case .control: if controlLines[peer] === connection { controlLines[peer] = nil }
+        case .bulk: receivers[peer]?.remove(connection)
+        case .request: break
+        }
     }
 
     // MARK: PeerConnectionOwner
@@ -83,19 +103,27 @@ final class Listener: PeerConnectionOwner {
     func connection(_ connection: PeerConnection, judge welcome: Welcome) -> String? { "this side was dialled" }
 
     func connectionEstablished(_ connection: PeerConnection) {
-        guard let hello = connection.hello, hello.purpose != .request, let peer = hello.number else { return }
-        let key = Key(peer: peer, purpose: hello.purpose)
-        lines[key]?.close(reason: "replaced by a newer connection from the same member")
-        lines[key] = connection
+        guard let network, let hello = connection.hello, let peer = hello.number else { return }
+        if hello.purpose != .request { gate.leave(ObjectIdentifier(connection)) }
+        switch hello.purpose {
+        case .control:
+            controlLines[peer]?.close(reason: "replaced by a newer connection from the same member")
+            controlLines[peer] = connection
+        case .bulk:
+            let receiver = receivers[peer] ?? BulkReceiver(from: peer, network: network)
+            receivers[peer] = receiver
+            receiver.add(connection)
+        case .request: return
+        }
         logger.debug("\(hello.purpose) line from member \(peer) at \(hello.remoteAddress) is up")
-        network?.peerIsBack(peer)
+        network.peerIsBack(peer)
     }
 
     func connection(_ connection: PeerConnection, received frame: Frame) {
         guard let network, let delegate = network.delegate, let hello = connection.hello else { return }
         switch (hello.purpose, hello.number) {
         case (.control, .some(let peer)): delegate.peerNetwork(network, control: frame.payload, from: peer)
-        case (.bulk, .some(let peer)): delegate.peerNetwork(network, bulk: frame.payload, from: peer)
+        case (.bulk, .some(let peer)): receivers[peer]?.received(frame.payload, on: connection)
         case (.request, _): answer(frame.payload, on: connection, network: network, delegate: delegate)
         case (.control, .none), (.bulk, .none): connection.close(reason: "no member number")
         }
