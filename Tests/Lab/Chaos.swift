@@ -24,7 +24,9 @@ struct Chaos: ParsableCommand {
         defer { network?.remove() }
         let cluster = try LabCluster(
             name: "chaos",
-            settings: (throughProxy ? LabCluster.proxied : LabCluster.quickElections).merging(AgentStep.settings) { $1 },
+            settings: (throughProxy ? LabCluster.proxied : LabCluster.quickElections).merging(AgentStep.settings) {
+                $1
+            },
             tls: tls)
         progress("folder \(cluster.folder)")
         var failed = true
