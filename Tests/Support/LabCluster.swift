@@ -20,6 +20,14 @@ public final class LabCluster: @unchecked Sendable {
         ]
     ]
 
+    /// For hosts that are some ten milliseconds apart on lines that lose packets: a lost heartbeat is sent again in time.
+    public static let distantElections = [
+        "cluster": [
+            "election_timeout_min_ms = 1000", "election_timeout_max_ms = 2000", "heartbeat_interval_ms = 200",
+        ],
+        "link": ["timeout_ms = 1500"],
+    ]
+
     /// Makes a node, not yet started. `more` is added to the cluster's settings.
     @discardableResult
     public func addNode(host: String = "127.0.0.1", prefix: [String] = [], more: [String: [String]] = [:]) throws

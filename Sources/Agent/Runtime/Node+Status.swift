@@ -81,6 +81,7 @@ extension Node {
         case .down(let reason): warnings.append("the database is down: \(reason)")
         default: break
         }
+        warnings += leftBehindWarnings
         if raft.leader == nil { warnings.append("no leader is known" + (lastElectionObstacle.map { ": \($0)" } ?? "")) }
         return warnings
     }
@@ -88,6 +89,7 @@ extension Node {
     var health: Health {
         let raft = consensus.raft
         guard raft.leader != nil else { return .failing(reason: "no leader is known") }
+        if isLeftBehind { return .failing(reason: "the log no longer reaches back to what this node has") }
         guard let driver else { return .ok }
         switch driver.tenure.state {
         case .primary: return .ok
@@ -136,6 +138,7 @@ extension Node {
     }
 
     private var ownState: MemberState {
+        if isLeftBehind { return .needsProvision }
         guard let driver else { return .active }
         return state(ofDatabase: driver.tenure.state.name, behind: consensus.raft.committed - appliedLSN)
     }

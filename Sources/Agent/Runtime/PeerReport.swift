@@ -10,6 +10,8 @@ struct PeerReport: Codable, Sendable {
     var database: String
     /// Whether the database could become the primary.
     var mayLead: Bool
+    /// The leader's word on who needs entries that its log no longer has.
+    var leftBehind: [NodeNumber]?
 }
 
 /// A report and when it came.
@@ -22,7 +24,7 @@ extension Node {
     var ownReport: PeerReport {
         PeerReport(
             applied: appliedLSN, last: consensus.raft.last, database: driver?.tenure.state.name ?? "none",
-            mayLead: consensus.raft.mayLead)
+            mayLead: consensus.raft.mayLead, leftBehind: leftBehind.isEmpty ? nil : leftBehind)
     }
 
     /// Everything of the log through here is in the local database; a witness has none and counts what is committed.
