@@ -14,6 +14,7 @@ struct Chaos: ParsableCommand {
     @Option(help: "Only these faults, separated by commas.") var only: String?
     @Flag(help: "The hosts are 20 ms apart, and the lines between them lose packets, jam and break; needs root.")
     var wan = false
+    @Flag(help: "The members talk TLS.") var tls = false
     @Flag(help: "One JSON object a line.") var json = false
     @Flag(help: "Leave the folder of the run.") var keep = false
 
@@ -23,7 +24,7 @@ struct Chaos: ParsableCommand {
         if network == nil { progress("no root or no nft: runs without partitions") }
         defer { network?.remove() }
         let cluster = try LabCluster(
-            name: "chaos", settings: wan ? LabCluster.distantElections : LabCluster.quickElections)
+            name: "chaos", settings: wan ? LabCluster.distantElections : LabCluster.quickElections, tls: tls)
         progress("folder \(cluster.folder)")
         var failed = true
         defer { cluster.remove(keep: keep || failed) }

@@ -44,21 +44,28 @@ node() {
     mkdir -p "$dir/$name"
 }
 
-# start NAME start|join …: the agent, in the background.
-start() {
+# on_node NAME COMMAND…: wolfscale as on that node's host.
+on_node() {
     local name=$1
     shift
     # shellcheck disable=SC2086  # the prefix is words
-    env WOLFSCALE_NODE_BIND_ADDRESS="${host[$name]}:${peer[$name]}" \
+    ${exec_on_node:+exec} env WOLFSCALE_NODE_BIND_ADDRESS="${host[$name]}:${peer[$name]}" \
         WOLFSCALE_NODE_ADVERTISE_ADDRESS="${host[$name]}:${peer[$name]}" \
         WOLFSCALE_NODE_DATA_DIR="$dir/$name/data" \
         WOLFSCALE_DATABASE_HOST="${host[$name]}" WOLFSCALE_DATABASE_PORT="${sql[$name]}" \
         WOLFSCALE_DATABASE_PASSWORD_FILE="$dir/password" \
         WOLFSCALE_DATABASE_SERVER_OPTIONS="innodb_buffer_pool_size=64M" \
-        WOLFSCALE_CLUSTER_PEERS="" WOLFSCALE_WAL_MAX_SIZE_MB=2048 WOLFSCALE_TLS_REQUIRED=false \
+        WOLFSCALE_CLUSTER_PEERS="" WOLFSCALE_WAL_MAX_SIZE_MB=2048 \
         WOLFSCALE_API_BIND_ADDRESS="${host[$name]}:${api[$name]}" WOLFSCALE_API_TOKEN_FILE="$dir/token" \
         WOLFSCALE_PROXY_ENABLED=false \
-        ${prefix[$name]} "$wolfscale" "$@" --config "${file[$name]}" >>"$dir/$name/agent.log" 2>&1 &
+        ${prefix[$name]} "$wolfscale" "$@" --config "${file[$name]}"
+}
+
+# start NAME start|join …: the agent, in the background.
+start() {
+    local name=$1
+    # exec, so that the process that is killed is the agent.
+    (trap - EXIT; shift; exec_on_node=yes; on_node "$name" "$@") >>"$dir/$name/agent.log" 2>&1 &
     agent[$name]=$!
     disown "${agent[$name]}"
 }
@@ -129,7 +136,10 @@ find_leader() {
     done
     return 1
 }
-leads() { find_leader && [ "$leader" = "$1" ]; }
+leads() {
+    runs "$1" || die "the agent of $1 has ended"
+    find_leader && [ "$leader" = "$1" ]
+}
 all_active() {
     find_leader && http "$leader" /cluster/nodes |
         jq -e --argjson n ${#nodes[@]} 'length == $n and all(.state == "active")' >/dev/null
@@ -154,15 +164,15 @@ begin() {
 # The first node makes the cluster, the others join it.
 start_all() {
     local name first=${nodes[0]}
+    on_node "$first" cert init >/dev/null
+    for name in "${nodes[@]:1}"; do
+        on_node "$first" cert issue "$name" --address "${host[$name]}" --out "$dir/$name/data/tls" >/dev/null
+    done
     start "$first" start --bootstrap
     wait_for "$first has installed its database and leads" 60 leads "$first"
     for name in "${nodes[@]:1}"; do start "$name" join "${host[$first]}:${peer[$first]}"; done
     wait_for "all have caught up" 90 all_active
-    "$wolfscale" members --config "$dir/members.toml" 2>/dev/null || show_members
-}
-
-show_members() {
-    http "$leader" /cluster/nodes | jq -r '.[] | "   \(.id)  \(.role)  \(.site)  \(.state)"'
+    on_node "$first" members
 }
 
 # Writes one row after the other to whoever takes it, and notes when each was confirmed.

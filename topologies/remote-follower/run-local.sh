@@ -16,7 +16,7 @@ coproc line_process { exec "$(bin_path)/wolfscale-lab" wan --round-trip 80 --meg
 line_in=${line_process[1]} line_out=${line_process[0]} line_pid=$line_process_PID
 line() { echo "$*" >&"$line_in"; }
 ask_line() { local answer; line "$@"; read -r -t 10 answer <&"$line_out"; echo "$answer"; }
-at_exit() { eval "exec $line_in>&-"; wait "$line_pid" 2>/dev/null || true; }
+at_exit() { line end 2>/dev/null || true; wait "$line_pid" 2>/dev/null || true; }
 read -r -t 20 _ home_address home_namespace <&"$line_out" || die "the emulated line did not start"
 read -r -t 20 _ away_address away_namespace <&"$line_out" || die "the emulated line did not start"
 

@@ -1,6 +1,8 @@
 import WANLink
 
 #if canImport(Glibc)
+    // Which module the C library's structures count as depends on which is loaded first.
+    import CoreFoundation
     import Glibc
 #elseif canImport(Darwin)
     import Darwin

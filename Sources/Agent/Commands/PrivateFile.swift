@@ -1,4 +1,5 @@
 #if canImport(Glibc)
+    import CoreFoundation
     import Glibc
 #elseif canImport(Darwin)
     import Darwin
@@ -28,6 +29,15 @@ enum PrivateFile {
         if replacing, rename(temporary, path) != 0 {
             throw CommandFailure("\(path) cannot be replaced: \(String(cString: strerror(errno)))")
         }
+    }
+
+    /// When root writes for the agent: gives a new file or folder to whom the folder belongs that it lies in.
+    static func giveToOwnerOfFolder(_ path: String) {
+        guard geteuid() == 0, let slash = path.lastIndex(of: "/"), slash > path.startIndex else { return }
+        var status = stat()
+        guard stat(String(path[..<slash]), &status) == 0, status.st_uid != 0 else { return }
+        // Root may; if not, the agent will say that it can't read the file.
+        _ = chown(path, status.st_uid, status.st_gid)
     }
 }
 

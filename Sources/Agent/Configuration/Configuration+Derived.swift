@@ -14,7 +14,7 @@ extension Configuration {
     /// `tls.required = false`.
     var peerBinding: PeerAddress {
         var address = PeerAddress(node.bindAddress) ?? PeerAddress(host: "127.0.0.1", port: 7654)
-        if tls.required, address.isWildcard { address.host = address.host == "::" ? "::1" : "127.0.0.1" }
+        if tls.required, !usesTLS, address.isWildcard { address.host = address.host == "::" ? "::1" : "127.0.0.1" }
         if address.host == "*" { address.host = "0.0.0.0" }
         return address
     }
@@ -79,12 +79,12 @@ extension Configuration {
     /// What is worth a line at the start although nothing is wrong.
     var warnings: [String] {
         var warnings: [String] = []
-        if let bind = PeerAddress(node.bindAddress), tls.required, bind.isWildcard {
+        if let bind = PeerAddress(node.bindAddress), tls.required, !usesTLS, bind.isWildcard {
             warnings.append(
                 "without certificates only members on this machine can reach this node (\(peerBinding)); "
-                    + "tls.required = false opens it to a trusted network")
+                    + "`wolfscale cert init` makes some; tls.required = false opens it to a trusted network")
         }
-        if !tls.required, !peerBinding.isLoopback {
+        if !tls.required, !usesTLS, !peerBinding.isLoopback {
             warnings.append(
                 "members talk unencrypted and unauthenticated on \(peerBinding), as tls.required = false allows")
         }

@@ -115,29 +115,21 @@ enum ConfigurationRules {
         return violations
     }
 
+    /// Where it may listen without certificates is ``Configuration/bindingProblem``'s: `wolfscale cert` and
+    /// `wolfscale join --token` must run before there are any.
     private static func network(_ configuration: Configuration) -> [Violation] {
         let tls = [
             ("tls.ca", configuration.tls.ca), ("tls.certificate", configuration.tls.certificate),
             ("tls.private_key", configuration.tls.privateKey),
         ]
-        var violations = tls.filter { $0.1 != nil }.map {
+        guard tls.contains(where: { $0.1 != nil }) else { return [] }
+        return tls.filter { $0.1 == nil }.map {
             Violation(
                 key: $0.0,
                 message:
-                    "this version cannot use certificates yet; remove \($0.0), and either keep the members on one "
-                    + "machine or a trusted network with tls.required = false")
+                    "\($0.0) is missing: give tls.ca, tls.certificate and tls.private_key together, or none of them "
+                    + "and have the files in \(configuration.node.dataDirectory)/tls")
         }
-        if configuration.tls.required, let bind = PeerAddress(configuration.node.bindAddress), !bind.isLoopback,
-            !bind.isWildcard, violations.isEmpty
-        {
-            violations.append(
-                Violation(
-                    key: "node.bind_address",
-                    message:
-                        "without certificates the members would talk unencrypted and unauthenticated on \(bind); bind "
-                        + "127.0.0.1, or say tls.required = false if that network is trusted"))
-        }
-        return violations
     }
 }
 

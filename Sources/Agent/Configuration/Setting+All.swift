@@ -103,7 +103,7 @@ extension Setting {
     private static let tls: [Setting] = [
         .text(
             "tls", "ca", \.tls.ca, kind: .path, example: "\"/etc/wolfscale/ca.pem\"",
-            "The cluster's own certificate authority."),
+            "The cluster's own certificate authority; without the three keys the files of <data_dir>/tls are used."),
         .text(
             "tls", "certificate", \.tls.certificate, kind: .path, example: "\"/etc/wolfscale/node.pem\"",
             "This node's certificate."),

@@ -1,4 +1,5 @@
 import ClusterCore
+import CoreFoundation
 import Foundation
 import Glibc
 import Logging

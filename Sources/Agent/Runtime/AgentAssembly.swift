@@ -13,7 +13,7 @@ import WriteAheadLog
 struct AgentAssembly {
     let configuration: Configuration
     let logger: Logger
-    private let threads = NIOThreadPool(numberOfThreads: 4)
+    let threads = NIOThreadPool(numberOfThreads: 4)
 
     struct Agent {
         var service: NodeService
@@ -31,9 +31,10 @@ struct AgentAssembly {
             throw AgentError(
                 "replication.mode = async is for Galera bridges, which this version does not have yet; use quorum")
         }
-        for warning in configuration.warnings { logger.warning("\(warning)") }
         threads.start()
         let directory = try DataDirectory.open(configuration.node.dataDirectory)
+        try await enrol(mode)
+        for warning in configuration.warnings { logger.warning("\(warning)") }
         try checkPorts()
         let store = try StateStore.open(in: directory)
         let (failures, failureSink) = AsyncStream.makeStream(of: String.self, bufferingPolicy: .bufferingOldest(1))
@@ -56,6 +57,7 @@ struct AgentAssembly {
         }
         let node = try await makeNode(
             identity: identity, store: store, directory: directory, network: network, failureSink: failureSink)
+        await keepTLS(node)
         await delegate.set(node)
         let relay = try await startRelay(node, identity)
         await node.start(
@@ -105,7 +107,7 @@ struct AgentAssembly {
     ) async throws -> Identity {
         switch mode {
         case .bootstrap: return try bootstrap(store, directory, network)
-        case .join(let address): return try await join([address], store, network)
+        case .join(let address, _): return try await join([address], store, network)
         case .resume:
             guard !configuration.cluster.peers.isEmpty else {
                 throw AgentError(
@@ -159,6 +161,7 @@ struct AgentAssembly {
         let identity = Identity(
             clusterName: welcome.clusterName, clusterID: welcome.clusterID, nodeID: configuration.node.id,
             number: welcome.number, clusterSecret: welcome.clusterSecret)
+        try Removals.learn(welcome.removed ?? [:], in: store)
         try store.save(identity)
         try store.save(StoredMembership(lsn: .zero, membership: welcome.membership))
         logger.notice("joined", metadata: ["cluster": "\(identity.clusterName)", "number": "\(identity.number)"])
@@ -168,13 +171,13 @@ struct AgentAssembly {
     // MARK: Rooms
 
     private func startNetwork(_ delegate: PeerNetworkSwitch) async throws -> PeerNetwork {
+        if let problem = configuration.bindingProblem { throw AgentError("node.bind_address: \(problem)") }
         let bind = configuration.peerBinding
-        return try await PeerNetwork.start(
-            PeerNetwork.Configuration(
-                bindHost: bind.host, bindPort: bind.port, timeout: .milliseconds(configuration.link.timeoutMs),
-                logger: logger),
-            identity: nil, on: NodeLoop.eventLoop, delegate: delegate
-        ).get()
+        var network = PeerNetwork.Configuration(
+            bindHost: bind.host, bindPort: bind.port, timeout: .milliseconds(configuration.link.timeoutMs),
+            logger: logger)
+        if let material = try loadTLS() { network.security = try LinkSecurity(material) }
+        return try await PeerNetwork.start(network, identity: nil, on: NodeLoop.eventLoop, delegate: delegate).get()
     }
 
     private func makeNode(

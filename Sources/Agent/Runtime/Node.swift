@@ -22,6 +22,9 @@ final class Node {
     let capture: Capture
     let relay: Relay
     let administration: MembershipAdministration
+    let removals: Removals
+    /// Nil without certificates.
+    var tls: TLSKeeper?
     let logger: Logger
     /// Nil on a witness.
     private(set) var driver: DatabaseDriver?
@@ -52,7 +55,9 @@ final class Node {
         self.network = network
         self.consensus = consensus
         self.logger = logger
-        administration = MembershipAdministration(consensus: consensus, identity: identity, logger: logger)
+        removals = Removals(store: store, logger: logger)
+        administration = MembershipAdministration(
+            consensus: consensus, identity: identity, removals: removals, logger: logger)
         retention = Retention(
             log: consensus.log, threads: threads, retentionHours: configuration.wal.retentionHours,
             maxSizeMB: configuration.wal.maxSizeMB, logger: logger)
@@ -243,6 +248,7 @@ final class Node {
             logger.error("the database could not be stopped", metadata: ["error": "\(error)"])
         }
         housekeeping?.cancel()
+        tls?.stop()
         applicationAccount?.cancel()
         readdressing?.cancel()
         consensus.stop()
@@ -296,6 +302,7 @@ extension Node: ConsensusObserver {
             logger.info("the log of all earlier terms is committed", metadata: ["term": "\(term)", "lsn": "\(noOp)"])
         case .membershipChanged(let membership, let lsn), .membershipCommitted(let membership, let lsn):
             saveMembership(membership, lsn)
+            if case .membershipCommitted = notice { removals.committed(membership) }
         case .membershipRolledBack(_, let removed):
             do { try store.removeMemberships(after: removed.previous) } catch {
                 logger.error("the membership can't be saved", metadata: ["error": "\(error)"])
@@ -392,28 +399,5 @@ extension Node: PeerNetworkDelegate {
 
     nonisolated func peerNetwork(_ network: PeerNetwork, bulkWritable peer: NodeNumber) {
         NodeLoop.assumeIsolated { consensus.pump(peer) }
-    }
-
-    nonisolated func peerNetwork(_ network: PeerNetwork, authorize hello: PeerHello) -> String? {
-        NodeLoop.assumeIsolated {
-            let membership = consensus.raft.membership
-            // A node that was just let in has no membership of its own yet; the first append brings it.
-            if membership.members.isEmpty { return nil }
-            guard let number = hello.number, let member = membership[number] else {
-                return "\(hello.id) is not a member of this cluster; it joins with: wolfscale join HOST:PORT"
-            }
-            return member.id == hello.id ? nil : "member \(number) is \(member.id), not \(hello.id)"
-        }
-    }
-
-    nonisolated func peerNetwork(
-        _ network: PeerNetwork, request: ByteBuffer, from address: String
-    ) -> EventLoopFuture<ByteBuffer> {
-        let promise = network.eventLoop.makePromise(of: ByteBuffer.self)
-        promise.completeWithTask {
-            let answer = await self.administration.answer(try request.decodeJSON(PeerRequest.self))
-            return try ByteBuffer(json: answer)
-        }
-        return promise.futureResult
     }
 }

@@ -36,9 +36,14 @@ final class PeerNetworkSwitch: PeerNetworkDelegate {
         }
     }
 
-    func peerNetwork(_ network: PeerNetwork, request: ByteBuffer, from address: String) -> EventLoopFuture<ByteBuffer> {
+    func peerNetwork(_ network: PeerNetwork, idOf peer: NodeNumber) -> String? {
+        NodeLoop.assumeIsolated { node?.peerNetwork(network, idOf: peer) }
+    }
+
+    func peerNetwork(_ network: PeerNetwork, request: ByteBuffer, from hello: PeerHello) -> EventLoopFuture<ByteBuffer>
+    {
         NodeLoop.assumeIsolated {
-            node?.peerNetwork(network, request: request, from: address)
+            node?.peerNetwork(network, request: request, from: hello)
                 ?? network.eventLoop.makeFailedFuture(AgentError("this node is still starting"))
         }
     }

@@ -18,15 +18,18 @@ public struct NodeStatus: Sendable, Hashable, Codable {
     public var orphans: [OrphanRecord]
     /// Only while the node catches up.
     @OrNull public var catchUp: CatchUp?
+    /// Nil from an agent that does not say.
+    @OrNull public var tls: TLS?
 
     enum CodingKeys: String, CodingKey {
-        case node, cluster, raft, log, database, lag, version, warnings, events, orphans
+        case node, cluster, raft, log, database, lag, version, warnings, events, orphans, tls
         case catchUp = "catch_up"
     }
 
     public init(
         node: Node, cluster: Cluster, raft: Raft, log: Log, database: Database, lag: Lag, version: String,
-        warnings: [String] = [], events: [EventRecord] = [], orphans: [OrphanRecord] = [], catchUp: CatchUp? = nil
+        warnings: [String] = [], events: [EventRecord] = [], orphans: [OrphanRecord] = [], catchUp: CatchUp? = nil,
+        tls: TLS? = nil
     ) {
         self.node = node
         self.cluster = cluster
@@ -39,6 +42,7 @@ public struct NodeStatus: Sendable, Hashable, Codable {
         self.events = events
         self.orphans = orphans
         self.catchUp = catchUp
+        self.tls = tls
     }
 }
 

@@ -32,6 +32,8 @@ final class PeerConnection: ChannelInboundHandler, RemovableChannelHandler {
     private(set) var bytesIn: UInt64 = 0
     private(set) var bytesOut: UInt64 = 0
     private(set) var remoteAddress = "unknown"
+    /// nil without TLS.
+    var secured: SecuredChannel?
 
     private weak var owner: (any PeerConnectionOwner)?
     private var state = State.greeting
@@ -114,7 +116,8 @@ final class PeerConnection: ChannelInboundHandler, RemovableChannelHandler {
         case .greeting, .established: state = .closing(reason: reason)
         case .closing, .closed: break
         }
-        context?.close(promise: nil)
+        guard let context else { return }
+        if let secured { secured.closeAtOnce(context.channel) } else { context.close(promise: nil) }
     }
 
     /// Closes without another word to the owner.
@@ -212,7 +215,10 @@ final class PeerConnection: ChannelInboundHandler, RemovableChannelHandler {
         context.fireChannelInactive()
     }
 
-    func errorCaught(context: ChannelHandlerContext, error: any Error) { fail("\(error)") }
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        guard let secured else { return fail("\(error)") }
+        if let reason = secured.explain(error) { fail(reason) }
+    }
 
     // MARK: Conversation
 
@@ -270,6 +276,7 @@ final class PeerConnection: ChannelInboundHandler, RemovableChannelHandler {
         do throws(HandshakeError) {
             var hello = try PeerHello(from: &payload)
             hello.remoteAddress = remoteAddress
+            hello.certificate = secured?.peer
             self.hello = hello
             switch owner?.connection(self, judge: hello) ?? .refusal("this node is shutting down") {
             case .refusal(let reason): refuse(reason)
@@ -289,6 +296,9 @@ final class PeerConnection: ChannelInboundHandler, RemovableChannelHandler {
         var payload = payload
         do throws(HandshakeError) {
             let welcome = try Welcome(from: &payload)
+            if let objection = owner?.connection(self, judge: welcome) {
+                return fail("not the right node: \(objection)")
+            }
             if let purpose = hello?.purpose { establish(welcome, purpose: purpose) }
         } catch {
             fail(error.description)
@@ -298,7 +308,8 @@ final class PeerConnection: ChannelInboundHandler, RemovableChannelHandler {
     private func establish(_ welcome: Welcome, purpose: ConnectionPurpose) {
         guard isReading, let context else { return }
         self.welcome = welcome
-        decoder.frameBytesMax = limits.frameBytesMax(purpose)
+        let isStranger = secured != nil && secured?.peer == nil
+        decoder.frameBytesMax = isStranger ? PeerHello.byteCountMax : limits.frameBytesMax(purpose)
         establishedAt = .now()
         state = .established
         context.channel.setMark(at: max(1, limits.queueBytesMax(purpose) / 2))

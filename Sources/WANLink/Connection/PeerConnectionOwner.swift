@@ -2,6 +2,8 @@
 protocol PeerConnectionOwner: AnyObject {
     /// A hello came in: welcome it or not.
     func connection(_ connection: PeerConnection, judge hello: PeerHello) -> Introduction.Verdict
+    /// A welcome came in: what is wrong with it, if anything is.
+    func connection(_ connection: PeerConnection, judge welcome: Welcome) -> String?
     /// The handshake is done on either side; for an accepted connection ``PeerConnection/hello`` says whose it is.
     func connectionEstablished(_ connection: PeerConnection)
     /// A control, bulk, request or response frame.

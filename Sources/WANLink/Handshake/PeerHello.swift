@@ -39,6 +39,8 @@ public struct PeerHello: Sendable, Equatable {
     public var to: NodeNumber?
     /// Where the connection comes from, `host:port`. Filled in by the receiver, not on the wire.
     public var remoteAddress = ""
+    /// What the sender showed in the TLS handshake. Filled in by the receiver, not on the wire.
+    public var certificate: CertificateDetails?
 
     static let supportedProtocols: ClosedRange<UInt16> = 1...1
     static let byteCountMax = 16 << 10

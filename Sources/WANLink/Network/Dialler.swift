@@ -5,6 +5,9 @@ import NIOCore
 /// What a dialler tells the link it works for. On the loop.
 protocol DiallerOwner: AnyObject {
     func makeHello(_ purpose: ConnectionPurpose) -> PeerHello?
+    /// nil: without TLS.
+    var security: LinkSecurity? { get }
+    func objection(to welcome: Welcome, on connection: PeerConnection) -> String?
     func diallerUp(_ dialler: Dialler)
     func diallerWritable(_ dialler: Dialler)
     /// The line had been up. Dialling goes on by itself.
@@ -74,7 +77,10 @@ final class Dialler: PeerConnectionOwner {
         }
         let connection = PeerConnection(dialling: hello, limits: limits, owner: self)
         state = .connecting(connection)
-        Outbound.connect(connection, to: address, on: eventLoop, timeout: limits.timeout) { [weak self] reason in
+        Outbound.connect(
+            connection, to: address, on: eventLoop, timeout: limits.timeout,
+            protect: owner?.security?.protect(dialled:for:)
+        ) { [weak self] reason in
             guard let self, self.current === connection else { return }
             self.failed(reason)
         }
@@ -114,6 +120,10 @@ final class Dialler: PeerConnectionOwner {
 
     func connection(_ connection: PeerConnection, judge hello: PeerHello) -> Introduction.Verdict {
         .refusal("this side dialled")
+    }
+
+    func connection(_ connection: PeerConnection, judge welcome: Welcome) -> String? {
+        owner?.objection(to: welcome, on: connection)
     }
 
     func connectionEstablished(_ connection: PeerConnection) {

@@ -19,6 +19,7 @@ final class Listener: PeerConnectionOwner {
     private var garbageLimiter = LogLimiter()
     private var refusalLimiter = LogLimiter()
     private var fullLimiter = LogLimiter()
+    private var gate = AcceptGate()
 
     init(network: PeerNetwork) {
         self.network = network
@@ -34,15 +35,34 @@ final class Listener: PeerConnectionOwner {
             throw PeerNetworkError(.refused, "too many connections")
         }
         let connection = PeerConnection(acceptedBy: self, limits: network.configuration.limits)
-        try channel.pipeline.syncOperations.addHandler(connection)
+        try pass(connection, from: channel.remoteAddress?.ipAddress ?? "")
+        do {
+            try network.security?.protect(accepted: channel, for: connection, strangers: network.admitsStrangers)
+            try channel.pipeline.syncOperations.addHandler(connection)
+        } catch {
+            gate.leave(ObjectIdentifier(connection))
+            throw error
+        }
         accepted[ObjectIdentifier(connection)] = connection
         // Also for a channel that fails before it is ever active.
         channel.closeFuture.assumeIsolated().whenComplete { [weak self] _ in self?.forget(connection) }
     }
 
+    private func pass(_ connection: PeerConnection, from host: String) throws {
+        switch gate.arrive(ObjectIdentifier(connection), from: host) {
+        case .admit(.none): break
+        case .admit(.some(let oldest)): accepted[oldest]?.close(reason: "too many connections that are no member's")
+        case .refuse:
+            fullLimiter.warn(logger, "\(host) connects too often, a further connection is closed")
+            throw PeerNetworkError(.refused, "too many connections")
+        }
+    }
+
     func line(from peer: NodeNumber, _ purpose: ConnectionPurpose) -> PeerConnection? {
         lines[Key(peer: peer, purpose: purpose)]
     }
+
+    var connections: [PeerConnection] { Array(accepted.values) }
 
     /// Closes the lines from a node that no longer is a peer.
     func drop(_ peer: NodeNumber, reason: String) {
@@ -52,6 +72,7 @@ final class Listener: PeerConnectionOwner {
     func closeAll(reason: String) { for connection in accepted.values { connection.close(reason: reason) } }
 
     private func forget(_ connection: PeerConnection) {
+        gate.leave(ObjectIdentifier(connection))
         guard accepted.removeValue(forKey: ObjectIdentifier(connection)) != nil else { return }
         guard let peer = connection.hello?.number, let purpose = connection.hello?.purpose else { return }
         network?.addPast(connection, from: peer)
@@ -64,6 +85,7 @@ final class Listener: PeerConnectionOwner {
     func connection(_ connection: PeerConnection, judge hello: PeerHello) -> Introduction.Verdict {
         guard let network else { return .refusal("this node is shutting down") }
         var verdict = Introduction.judge(hello, me: network.identity)
+        if connection.secured != nil, let reason = CertificateCheck.objection(to: hello) { verdict = .refusal(reason) }
         if case .welcome = verdict, hello.purpose != .request,
             let reason = network.delegate?.peerNetwork(network, authorize: hello)
         {
@@ -76,8 +98,11 @@ final class Listener: PeerConnectionOwner {
         return verdict
     }
 
+    func connection(_ connection: PeerConnection, judge welcome: Welcome) -> String? { "this side was dialled" }
+
     func connectionEstablished(_ connection: PeerConnection) {
         guard let hello = connection.hello, hello.purpose != .request, let peer = hello.number else { return }
+        gate.leave(ObjectIdentifier(connection))
         let key = Key(peer: peer, purpose: hello.purpose)
         lines[key]?.close(reason: "replaced by a newer connection from the same member")
         lines[key] = connection
@@ -99,7 +124,8 @@ final class Listener: PeerConnectionOwner {
         _ request: ByteBuffer, on connection: PeerConnection, network: PeerNetwork, delegate: any PeerNetworkDelegate
     ) {
         let bytesMax = network.configuration.controlFrameBytesMax
-        delegate.peerNetwork(network, request: request, from: connection.remoteAddress)
+        guard let hello = connection.hello else { return }
+        delegate.peerNetwork(network, request: request, from: hello)
             .hop(to: network.eventLoop).assumeIsolated().whenComplete { result in
                 switch result {
                 case .success(let response) where response.readableBytes <= bytesMax:

@@ -9,13 +9,16 @@ import NIOPosix
 
 /// Opens TCP connections and explains, in an operator's words, why one could not be opened.
 enum Outbound {
+    /// Puts TLS on a dialled channel, before the connection is added.
+    typealias Protection = (any Channel, PeerConnection) throws -> Void
+
     /// Connects and puts `connection` on the new channel. On the loop, before and after.
     ///
     /// - Parameter failed: called with the reason when there is no connection; otherwise the connection's owner hears
     ///   of it.
     static func connect(
         _ connection: PeerConnection, to address: PeerAddress, on eventLoop: any EventLoop, timeout: TimeAmount,
-        failed: @escaping (String) -> Void
+        protect: Protection?, failed: @escaping (String) -> Void
     ) {
         let bootstrap = ClientBootstrap(group: eventLoop)
             .connectTimeout(timeout)
@@ -26,7 +29,10 @@ enum Outbound {
             switch result {
             case .failure(let error): failed(explain(error, address: address))
             case .success(let channel):
-                do { try channel.pipeline.syncOperations.addHandler(connection) } catch {
+                do {
+                    try protect?(channel, connection)
+                    try channel.pipeline.syncOperations.addHandler(connection)
+                } catch {
                     channel.close(promise: nil)
                     failed("\(address) closed the connection at once")
                 }

@@ -17,7 +17,10 @@ final class OutgoingRequest: PeerConnectionOwner {
         self.promise = promise
     }
 
-    func start(_ hello: PeerHello, limits: PeerConnection.Limits, timeout: TimeAmount, on eventLoop: any EventLoop) {
+    func start(
+        _ hello: PeerHello, limits: PeerConnection.Limits, timeout: TimeAmount, on eventLoop: any EventLoop,
+        protect: Outbound.Protection?
+    ) {
         let connection = PeerConnection(dialling: hello, limits: limits, owner: self)
         self.connection = connection
         timer = eventLoop.assumeIsolated().scheduleTask(in: timeout) { [weak self] in
@@ -25,7 +28,8 @@ final class OutgoingRequest: PeerConnectionOwner {
             let text = "no answer from \(self.address) within \(timeout.nanoseconds / 1_000_000) ms"
             self.finish(.failure(PeerNetworkError(.timeout, text)))
         }
-        Outbound.connect(connection, to: address, on: eventLoop, timeout: timeout) { [weak self] reason in
+        Outbound.connect(connection, to: address, on: eventLoop, timeout: timeout, protect: protect) {
+            [weak self] reason in
             let remedy = "check that a node is running there and that its peer port is reachable"
             self?.finish(.failure(PeerNetworkError(.cannotConnect, reason, remedy: remedy)))
         }
@@ -48,6 +52,11 @@ final class OutgoingRequest: PeerConnectionOwner {
 
     func connection(_ connection: PeerConnection, judge hello: PeerHello) -> Introduction.Verdict {
         .refusal("this side dialled")
+    }
+
+    func connection(_ connection: PeerConnection, judge welcome: Welcome) -> String? {
+        guard let secured = connection.secured else { return nil }
+        return CertificateCheck.objection(to: welcome, certificate: secured.peer, wanted: nil)
     }
 
     func connectionEstablished(_ connection: PeerConnection) { connection.send(.request, [payload]) }

@@ -37,6 +37,7 @@ final class PeerLink: DiallerOwner {
 
     var controlLine: PeerConnection? { control?.line }
     var bulkLine: PeerConnection? { bulk?.line }
+    var lines: [PeerConnection] { diallers.compactMap(\.line) }
     var bytesIn: UInt64 { diallers.reduce(pastIncoming.bytesIn) { $0 + $1.bytesIn } }
     var bytesOut: UInt64 { diallers.reduce(pastIncoming.bytesOut) { $0 + $1.bytesOut } }
     var lastFailure: String? { diallers.lazy.compactMap(\.lastFailure).first }
@@ -60,6 +61,14 @@ final class PeerLink: DiallerOwner {
     }
 
     // MARK: DiallerOwner
+
+    var security: LinkSecurity? { network?.security }
+
+    func objection(to welcome: Welcome, on connection: PeerConnection) -> String? {
+        guard let secured = connection.secured, let network else { return nil }
+        return CertificateCheck.objection(
+            to: welcome, certificate: secured.peer, wanted: network.delegate?.peerNetwork(network, idOf: peer))
+    }
 
     func makeHello(_ purpose: ConnectionPurpose) -> PeerHello? {
         guard let me = network?.identity else { return nil }

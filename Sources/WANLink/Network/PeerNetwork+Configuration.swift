@@ -16,6 +16,8 @@ extension PeerNetwork {
         public var bulkQueueBytesMax = 8 << 20
         /// Accepted connections of all kinds, handshake done or not.
         public var acceptedConnectionsMax = 512
+        /// nil: without TLS.
+        public var security: LinkSecurity?
         public var logger: Logger
 
         public init(bindHost: String, bindPort: Int, timeout: Duration = .seconds(5), logger: Logger) {

@@ -20,6 +20,10 @@ public final class PeerNetwork: @unchecked Sendable {
     private var links: [NodeNumber: PeerLink] = [:]
     private var requests: [ObjectIdentifier: OutgoingRequest] = [:]
     private var isClosed = false
+    /// nil: without TLS.
+    var security: LinkSecurity?
+    public var isSecured: Bool { configuration.security != nil }
+    var admitsStrangers = false
     private lazy var listener = Listener(network: self)
 
     private init(
@@ -27,6 +31,7 @@ public final class PeerNetwork: @unchecked Sendable {
         delegate: any PeerNetworkDelegate
     ) {
         self.configuration = configuration
+        security = configuration.security
         self.identity = identity
         self.eventLoop = eventLoop
         self.delegate = delegate
@@ -179,7 +184,9 @@ public final class PeerNetwork: @unchecked Sendable {
         let hello = PeerHello(
             purpose: .request, clusterID: identity?.clusterID ?? "", number: identity?.number, id: identity?.id ?? "",
             to: nil)
-        request.start(hello, limits: configuration.limits, timeout: timeout, on: eventLoop)
+        request.start(
+            hello, limits: configuration.limits, timeout: timeout, on: eventLoop,
+            protect: security?.protect(dialled:for:))
         promise.futureResult.assumeIsolated().whenComplete { [weak self] _ in self?.requests[id] = nil }
         return promise.futureResult
     }
@@ -202,6 +209,13 @@ public final class PeerNetwork: @unchecked Sendable {
         server.close(promise: nil)
         return server.closeFuture
     }
+
+    /// Every connection with TLS that is there now.
+    var secureConnections: [PeerConnection] {
+        (listener.connections + links.values.flatMap(\.lines)).filter { $0.secured != nil }
+    }
+
+    var acceptedCount: Int { listener.connections.count }
 
     // MARK: For the listener
 

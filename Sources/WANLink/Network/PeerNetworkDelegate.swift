@@ -26,6 +26,12 @@ public protocol PeerNetworkDelegate: AnyObject, Sendable {
     /// - Returns: nil for welcome, else the reason for refusal, which both sides log.
     func peerNetwork(_ network: PeerNetwork, authorize hello: PeerHello) -> String?
 
+    /// The `node.id` of a member, if it is known: the node that answers there must show a certificate of that name.
+    func peerNetwork(_ network: PeerNetwork, idOf peer: NodeNumber) -> String?
+
     /// A request from a node that need not belong to the cluster. A failure's description is sent as the refusal.
-    func peerNetwork(_ network: PeerNetwork, request: ByteBuffer, from address: String) -> EventLoopFuture<ByteBuffer>
+    ///
+    /// - Parameter hello: who asks. Number and id are as it says; with TLS its ``PeerHello/certificate`` is verified, and
+    ///   nil for a caller that has none yet.
+    func peerNetwork(_ network: PeerNetwork, request: ByteBuffer, from hello: PeerHello) -> EventLoopFuture<ByteBuffer>
 }

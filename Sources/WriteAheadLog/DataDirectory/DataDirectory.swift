@@ -25,9 +25,9 @@ public final class DataDirectory: Sendable {
     private let lock: Int32
 
     private static let rooms = ["wal", "state", "data", "run", "orphans"]
-    /// What else may lie in a data directory before the agent first opens it: the managed server's data, and what a
-    /// mount point has.
-    private static let neighbours: Set<String> = ["mariadb", "lost+found"]
+    /// What else may lie in a data directory before the agent first opens it: the managed server's data,
+    /// certificates, and what a mount point has.
+    private static let neighbours: Set<String> = ["mariadb", "tls", "lost+found"]
     private static let lockName = "lock"
 
     private init(path: String, lock: Int32) {

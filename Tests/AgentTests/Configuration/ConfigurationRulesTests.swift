@@ -17,8 +17,7 @@ import Testing
         ("[node]\nid = \"a\"\n[replication]\nmode = \"async\"\n[database]\nmanaged = true\n", "a managed server needs"),
         ("[node]\nid = \"a\"\n[cluster]\nelection_timeout_min_ms = 4000\n", "is below the shortest"),
         ("[node]\nid = \"a\"\n[cluster]\nheartbeat_interval_ms = 1000\n", "is too rare for an election timeout"),
-        ("[node]\nid = \"a\"\n[tls]\nca = \"ca.pem\"\n", "this version cannot use certificates yet; remove tls.ca"),
-        ("[node]\nid = \"a\"\nbind_address = \"10.0.0.1:7654\"\n", "unencrypted and unauthenticated on 10.0.0.1:7654"),
+        ("[node]\nid = \"a\"\n[tls]\nca = \"ca.pem\"\n", "tls.private_key is missing: give tls.ca,"),
     ])
     func whatDoesNotGoTogetherIsRefused(text: String, reason: String) {
         let found = ConfigurationReaderTests.problems(text)
@@ -53,5 +52,22 @@ import Testing
         #expect(local.advertisedAddress(port: 4711) == "127.0.0.1:4711")
         #expect(local.advertisedAPI == "127.0.0.1:8081")
         #expect(try read("[api]\nenabled = false\n").advertisedAPI.isEmpty)
+    }
+
+    @Test func withoutCertificatesOtherAddressesAreRefused() throws {
+        let exposed = try read("bind_address = \"10.0.0.1:7654\"\n")
+        #expect(exposed.bindingProblem?.contains("unencrypted and unauthenticated on 10.0.0.1:7654") == true)
+        #expect(exposed.bindingProblem?.contains("wolfscale cert init") == true)
+        #expect(try read("bind_address = \"10.0.0.1:7654\"\n[tls]\nrequired = false\n").bindingProblem == nil)
+        #expect(try read("bind_address = \"127.0.0.1:7654\"\n").bindingProblem == nil)
+    }
+
+    @Test func withCertificatesItListensWhereItIsTold() throws {
+        let secured = try read("[tls]\nca = \"/t/ca.pem\"\ncertificate = \"/t/n.pem\"\nprivate_key = \"/t/n.key\"\n")
+        #expect(secured.usesTLS)
+        #expect("\(secured.peerBinding)" == "0.0.0.0:7654")
+        #expect(secured.bindingProblem == nil)
+        #expect(secured.warnings.isEmpty)
+        #expect(secured.tlsFiles.caKey == "/t/ca.key")
     }
 }

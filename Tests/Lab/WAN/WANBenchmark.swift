@@ -21,6 +21,7 @@ struct WANBenchmark: ParsableCommand {
     @Option(help: "Voters at home.") var home = 1
     @Option(help: "A line for [link] of the agents' configuration, as 'streams = 4'; may be repeated.") var link:
         [String] = []
+    @Flag(help: "The agents talk without TLS, as native replication does.") var plainText = false
     @Option(help: "Seed of the losses.") var seed: UInt64 = 1
     @Flag(help: "One workload, one line, a small backlog: under five minutes.") var quick = false
     @Flag(help: "One JSON object a line.") var json = false
@@ -42,7 +43,7 @@ struct WANBenchmark: ParsableCommand {
         for workload in plan.workloads {
             progress("\(workload): starting the cluster and a learner for each line")
             let sites = try WANSites(
-                workload: workload, lines: plan.lines, homeVoters: home, link: link, seed: seed)
+                workload: workload, lines: plan.lines, homeVoters: home, link: link, tls: !plainText, seed: seed)
             defer { sites.remove() }
             if steady > 0, workload != .bulk, workload != .incompressible {
                 for line in plan.lines {

@@ -7,7 +7,7 @@ struct WANCommand: ParsableCommand {
         commandName: "wan", abstract: "An emulated line between two network namespaces, for scripts; needs root.",
         discussion: """
             Prints a line for each side: its name, its address, its namespace (for `ip netns exec`). Then takes commands from standard \
-            input until that ends: cut (a black hole), heal, set MBIT/S LOSS-PERCENT ROUND-TRIP-MS, bytes (answers with the bytes \
+            input until that or `end`: cut (a black hole), heal, set MBIT/S LOSS-PERCENT ROUND-TRIP-MS, bytes (answers with the bytes \
             that went out and came back).
             """)
 
@@ -27,7 +27,7 @@ struct WANCommand: ParsableCommand {
         for (name, side) in [("home", PacketWAN.Site.home), ("away", .away)] {
             printLine("\(name) \(wan.address(side)) \(wan.namespace(side).name)")
         }
-        while let line = readLine() {
+        while let line = readLine(), line != "end" {
             do { try obey(line.split(separator: " ").map(String.init), wan) } catch { progress("\(line): \(error)") }
         }
     }

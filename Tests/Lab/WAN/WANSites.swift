@@ -16,10 +16,10 @@ final class WANSites {
     private var copies = 0
     private(set) var backlog = (bytes: 0, transactions: 0)
 
-    init(workload: ReplicatedLoad, lines: [WANLine], homeVoters: Int, link: [String], seed: UInt64) throws {
+    init(workload: ReplicatedLoad, lines: [WANLine], homeVoters: Int, link: [String], tls: Bool, seed: UInt64) throws {
         self.workload = workload
         wan = try PacketWAN(.ideal, seed: seed)
-        let cluster = try LabCluster(name: "bench-wan", settings: link.isEmpty ? [:] : ["link": link])
+        let cluster = try LabCluster(name: "bench-wan", settings: link.isEmpty ? [:] : ["link": link], tls: tls)
         self.cluster = cluster
         do {
             for _ in 1...homeVoters { try cluster.addNode(host: wan.address(.home), prefix: wan.prefix(.home)) }

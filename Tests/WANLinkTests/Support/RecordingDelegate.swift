@@ -18,11 +18,14 @@ final class RecordingDelegate: PeerNetworkDelegate {
     private let observed = Observed(Notes())
     private let objection: @Sendable (PeerHello) -> String?
     private let answer: @Sendable (ByteBuffer) -> Result<ByteBuffer, PeerNetworkError>
+    private let idOf: @Sendable (NodeNumber) -> String?
 
     init(
         objection: @escaping @Sendable (PeerHello) -> String? = { _ in nil },
-        answer: @escaping @Sendable (ByteBuffer) -> Result<ByteBuffer, PeerNetworkError> = { .success($0) }
+        answer: @escaping @Sendable (ByteBuffer) -> Result<ByteBuffer, PeerNetworkError> = { .success($0) },
+        idOf: @escaping @Sendable (NodeNumber) -> String? = { "node-\($0)" }
     ) {
+        self.idOf = idOf
         self.objection = objection
         self.answer = answer
     }
@@ -60,8 +63,9 @@ final class RecordingDelegate: PeerNetworkDelegate {
         note { $0.hellos.append(hello) }
         return objection(hello)
     }
+    func peerNetwork(_ network: PeerNetwork, idOf peer: NodeNumber) -> String? { idOf(peer) }
     func peerNetwork(
-        _ network: PeerNetwork, request: ByteBuffer, from address: String
+        _ network: PeerNetwork, request: ByteBuffer, from hello: PeerHello
     ) -> EventLoopFuture<ByteBuffer> {
         network.eventLoop.makeCompletedFuture { try answer(request).get() }
     }
