@@ -1,5 +1,6 @@
 import ClusterCore
 import Foundation
+import Logging
 import MariaDBClient
 import NIOCore
 import WANLink
@@ -71,8 +72,24 @@ extension Configuration {
         var options = WriteAheadLog.Log.Options()
         options.segmentBytesMax = wal.segmentSizeMB << 20
         options.fsync = wal.fsync
-        options.queueBytesMax = 64 << 20
+        // A peer may fill its whole window before the disk has any of it.
+        options.queueBytesMax = max(64 << 20, (link.windowMB << 20) + Consensus.batchBytesMax)
         return options
+    }
+
+    /// How batches are stored.
+    var logCodec: Codec { wal.compression ? .lz4 : .none }
+
+    func peerNetwork(logger: Logger) -> PeerNetwork.Configuration {
+        let bind = peerBinding
+        var network = PeerNetwork.Configuration(
+            bindHost: bind.host, bindPort: bind.port, timeout: .milliseconds(link.timeoutMs), logger: logger)
+        network.windowBytes = link.windowMB << 20
+        network.streams = link.streams
+        network.compresses = link.compression == .zstd
+        network.congestion = link.congestion == .system ? nil : link.congestion.rawValue
+        network.payloads = LoggedBatches(codec: logCodec)
+        return network
     }
 
     /// How the agent logs in to a server that it does not run.

@@ -73,6 +73,9 @@ struct Configuration: Sendable, Equatable {
     enum ReplicationMode: String, Sendable, CaseIterable { case quorum, async }
     struct Replication: Sendable, Equatable {
         var mode = ReplicationMode.quorum
+        /// 0: no bound.
+        var maxApplyLagMB = 0
+        var maxApplyLagSeconds = 0
     }
 
     struct TLS: Sendable, Equatable {
@@ -86,7 +89,7 @@ struct Configuration: Sendable, Equatable {
     enum Congestion: String, Sendable, CaseIterable { case system, bbr, cubic }
     struct Link: Sendable, Equatable {
         var compression = Compression.zstd
-        var congestion = Congestion.system
+        var congestion = Congestion.bbr
         var streams = 1
         var windowMB = 16
         var timeoutMs = 5_000

@@ -37,6 +37,8 @@ struct AgentAssembly {
         let directory = try DataDirectory.open(configuration.node.dataDirectory)
         try await enrol(mode)
         for warning in configuration.warnings { logger.warning("\(warning)") }
+        await PreviousServer(paths: ServerPaths(dataDirectory: configuration.node.dataDirectory), logger: logger)
+            .waitUntilGone()
         try checkPorts()
         try checkAttachedServer()
         let store = try StateStore.open(in: directory)
@@ -198,10 +200,7 @@ struct AgentAssembly {
 
     private func startNetwork(_ delegate: PeerNetworkSwitch) async throws -> PeerNetwork {
         if let problem = configuration.bindingProblem { throw AgentError("node.bind_address: \(problem)") }
-        let bind = configuration.peerBinding
-        var network = PeerNetwork.Configuration(
-            bindHost: bind.host, bindPort: bind.port, timeout: .milliseconds(configuration.link.timeoutMs),
-            logger: logger)
+        var network = configuration.peerNetwork(logger: logger)
         if let material = try loadTLS() { network.security = try LinkSecurity(material) }
         return try await PeerNetwork.start(network, identity: nil, on: NodeLoop.eventLoop, delegate: delegate).get()
     }
@@ -235,7 +234,8 @@ struct AgentAssembly {
         return await NodeLoop.run {
             let consensus = Consensus(
                 raft: raft, log: log, store: store, network: network, threads: threads,
-                codec: configuration.wal.compression ? .lz4 : .none, welcomed: welcomed, logger: logger
+                codec: configuration.logCodec, compressesForLinks: configuration.link.compression == .lz4,
+                welcomed: welcomed, logger: logger
             ) { failureSink.yield($0) }
             holder.consensus = consensus
             return Node(

@@ -25,6 +25,7 @@ final class Node {
     let removals: Removals
     /// Nil without certificates.
     var tls: TLSKeeper?
+    let flow: FlowWatch
     let logger: Logger
     /// Nil on a witness.
     private(set) var driver: DatabaseDriver?
@@ -72,6 +73,7 @@ final class Node {
             hooks.node?.logger.error(
                 "the local server asks for a part of the log that is gone", metadata: ["reason": "\(reason)"])
         }
+        flow = FlowWatch(configuration: configuration, consensus: consensus, capture: capture, logger: logger)
         hooks.node = self
     }
 
@@ -141,6 +143,7 @@ final class Node {
         administration.promoteLearners()
         correctOwnAddress()
         saveCommitHint()
+        flow.look(reports, now: Consensus.now)
         sendReport()
         refreshLeadership()
         onChange?()
@@ -393,7 +396,7 @@ extension Node: PeerNetworkDelegate {
     }
 
     nonisolated func peerNetwork(_ network: PeerNetwork, connected peer: NodeNumber) {
-        NodeLoop.assumeIsolated { consensus.pump(peer) }
+        NodeLoop.assumeIsolated { consensus.connected(peer) }
     }
 
     nonisolated func peerNetwork(_ network: PeerNetwork, disconnected peer: NodeNumber, reason: String) {

@@ -1,4 +1,5 @@
 import ClusterCore
+import Gateway
 import Logging
 import NIOCore
 
@@ -14,6 +15,12 @@ struct PeerReport: Codable, Sendable {
     var term: Term?
     /// `host:port` of the database, as far as that is reachable from elsewhere.
     var sql: String?
+    /// The leader's word on who needs entries that its log no longer has.
+    var leftBehind: [NodeNumber]?
+    /// How old the oldest transaction is that the database has not applied; nil when that is not known.
+    var lagSeconds: Double?
+    /// The leader's word on how far the members have to go that are far behind, by their numbers.
+    var catchUps: [String: CatchUp]?
 }
 
 /// A report and when it came.
@@ -27,7 +34,13 @@ extension Node {
         PeerReport(
             applied: appliedLSN, last: consensus.raft.last, database: driver?.tenure.state.name ?? "none",
             mayLead: consensus.raft.mayLead, term: consensus.raft.term,
-            sql: driver == nil ? nil : configuration.advertisedSQL)
+            sql: driver == nil ? nil : configuration.advertisedSQL,
+            leftBehind: leftBehind.isEmpty ? nil : leftBehind, lagSeconds: lagSeconds, catchUps: namedCatchUps)
+    }
+
+    private var namedCatchUps: [String: CatchUp]? {
+        let catchUps = flow.catchUps
+        return catchUps.isEmpty ? nil : Dictionary(uniqueKeysWithValues: catchUps.map { ("\($0.key)", $0.value) })
     }
 
     /// Everything of the log through here is in the local database; a witness has none and counts what is committed.

@@ -99,5 +99,17 @@ extension Raft {
         return true
     }
 
+    /// What was sent to `peer` may be lost. It is asked what it has, without entries: whatever were sent beyond a gap would be
+    /// refused, and cross a thin line for nothing.
+    mutating func resetLine(to peer: NodeNumber, _ effects: inout RaftEffects) {
+        guard let index = index(of: peer), let progress = leadership?.peers[index] else { return }
+        switch progress.state {
+        case .needsProvision: return
+        case .probe, .replicate: leadership?.peers[index].probe(from: progress.next)
+        }
+        leadership?.peers[index].repeatsProbe = true
+        effects.pump.append(peer)
+    }
+
     func index(of peer: NodeNumber) -> Int? { leadership?.peers.firstIndex { $0.peer == peer } }
 }
