@@ -12,6 +12,7 @@ struct Chaos: ParsableCommand {
     @Option(help: "How many hosts.") var nodes = 3
     @Option(help: "How many clients write meanwhile.") var clients = 6
     @Option(help: "Only these faults, separated by commas.") var only: String?
+    @Flag(help: "The members talk TLS.") var tls = false
     @Flag(help: "Clients use the proxies of all nodes, and read what they wrote.") var throughProxy = false
     @Flag(help: "One JSON object a line.") var json = false
     @Flag(help: "Leave the folder of the run.") var keep = false
@@ -23,8 +24,8 @@ struct Chaos: ParsableCommand {
         defer { network?.remove() }
         let cluster = try LabCluster(
             name: "chaos",
-            settings: (throughProxy ? LabCluster.proxied : LabCluster.quickElections).merging(AgentStep.settings) { $1 }
-        )
+            settings: (throughProxy ? LabCluster.proxied : LabCluster.quickElections).merging(AgentStep.settings) { $1 },
+            tls: tls)
         progress("folder \(cluster.folder)")
         var failed = true
         defer { cluster.remove(keep: keep || failed) }

@@ -7,10 +7,10 @@ import Testing
 struct LabTests {
     /// Runs `body` on a cluster and takes it away whatever happens; on failure the ends of the agents' logs are printed.
     static func withCluster(
-        _ name: String, nodes: Int = 3, settings: [String: [String]] = LabCluster.quickElections,
+        _ name: String, nodes: Int = 3, settings: [String: [String]] = LabCluster.quickElections, tls: Bool = false,
         _ body: (LabCluster) throws -> Void
     ) throws {
-        let cluster = try LabCluster(name: name, settings: settings)
+        let cluster = try LabCluster(name: name, settings: settings, tls: tls)
         defer { cluster.remove() }
         do {
             if nodes > 0 { try cluster.start(nodes) }

@@ -7,10 +7,13 @@ public final class LabCluster: @unchecked Sendable {
     public let folder: String
     public private(set) var nodes: [LabNode] = []
     private let settings: [String: [String]]
+    private let isSecured: Bool
 
-    public init(name: String, settings: [String: [String]] = [:]) throws {
+    /// - Parameter tls: whether the members talk TLS; the first node has the CA.
+    public init(name: String, settings: [String: [String]] = [:], tls: Bool = false) throws {
         folder = try Lab.makeFolder(name)
         self.settings = settings
+        isSecured = tls
     }
 
     /// Elections in a few hundred milliseconds, for tests that fail over often.
@@ -24,16 +27,46 @@ public final class LabCluster: @unchecked Sendable {
     public static let proxied = quickElections.merging(["proxy": ["enabled = true"]]) { $0 + $1 }
 
     /// Makes a node, not yet started. `more` is added to the cluster's settings.
+    ///
+    /// - Parameter certificate: whether it gets one now, in a cluster with TLS; without, it needs a token to join.
     @discardableResult
-    public func addNode(host: String = "127.0.0.1", prefix: [String] = [], more: [String: [String]] = [:]) throws
-        -> LabNode
-    {
+    public func addNode(
+        host: String = "127.0.0.1", prefix: [String] = [], more: [String: [String]] = [:], certificate: Bool = true
+    ) throws -> LabNode {
         let number = nodes.count + 1
         let node = try LabNode(id: "node-\(number)", folder: "\(folder)/node-\(number)", host: host)
         node.prefix = prefix
+        node.isSecured = isSecured
         try node.writeConfiguration(settings.merging(more) { $0 + $1 })
         nodes.append(node)
+        if isSecured && certificate { try certify(node) }
         return node
+    }
+
+    /// Gives a node a certificate by hand; the first one makes the CA.
+    public func certify(_ node: LabNode) throws {
+        if node === nodes[0] { return _ = try command(node, ["cert", "init"]) }
+        try command(
+            nodes[0],
+            ["cert", "issue", node.id, "--address", node.host, "--out", node.dataDirectory + "/tls", "--force"])
+    }
+
+    /// Runs one of the agent's commands where the node is.
+    ///
+    /// - Returns: what it printed on both outputs.
+    @discardableResult
+    public func command(_ node: LabNode, _ arguments: [String], expecting status: Int32? = 0) throws -> String {
+        let command = node.prefix + [Lab.agent] + arguments + ["--config", node.configuration]
+        return try Lab.run(command[0], Array(command.dropFirst()), expecting: status).output
+    }
+
+    /// A token of the first node's, for one new node.
+    public func token() throws -> String {
+        let output = try command(nodes[0], ["cert", "token"])
+        guard let line = output.split(separator: "\n").first(where: { $0.hasPrefix("wolfscale-") }) else {
+            throw LabError("no token in: \(output)")
+        }
+        return String(line)
     }
 
     /// Starts `count` nodes and waits until all of them vote and one is writable.

@@ -14,6 +14,8 @@ public final class LabNode: @unchecked Sendable {
     public let proxyPort: Int
     /// In front of the agent's command line, as `ip netns exec NAME`.
     public var prefix: [String] = []
+    /// Whether the members talk TLS; without it `tls.required = false` opens other addresses than loopback.
+    public var isSecured = false
     private let lock = NSLock()
     private var agentProcess: Process?
 
@@ -60,7 +62,7 @@ public final class LabNode: @unchecked Sendable {
             ("api", ["bind_address = \"\(host):\(apiPort)\"", "token_file = \"\(folder)/token\""]),
             ("proxy", ["enabled = false", "bind_address = \"\(host):\(proxyPort)\""]),
             ("cluster", []),
-            ("tls", host == "127.0.0.1" ? [] : ["required = false"]),
+            ("tls", host == "127.0.0.1" || isSecured ? [] : ["required = false"]),
         ]
         for (name, lines) in extra.sorted(by: { $0.key < $1.key }) {
             if let index = sections.firstIndex(where: { $0.0 == name }) {
@@ -85,12 +87,14 @@ public final class LabNode: @unchecked Sendable {
     public enum Start {
         case bootstrap
         case join(String)
+        case joinWithToken(String, String)
         case again
 
         var arguments: [String] {
             switch self {
             case .bootstrap: ["start", "--bootstrap"]
             case .join(let address): ["join", address]
+            case .joinWithToken(let address, let token): ["join", address, "--token", token]
             case .again: ["start"]
             }
         }

@@ -9,7 +9,7 @@ struct CertCommand: ParsableCommand {
             On the first node: `wolfscale cert init`. Every other node gets its certificate when it joins with a token of \
             `wolfscale cert token`, or by hand: `wolfscale cert issue NODE`, and the three files copied there.
             """,
-        subcommands: [CertInitCommand.self, CertIssueCommand.self, CertShowCommand.self])
+        subcommands: [CertInitCommand.self, CertIssueCommand.self, CertShowCommand.self, CertTokenCommand.self])
 }
 
 /// Files for the agent's user: in a folder that is made if need be, never in the place of others unless that is said.
@@ -55,6 +55,10 @@ extension CommandFailure {
 /// The hosts that a certificate names, besides the node: for people and other tools; members go by the node's name.
 enum CertificateHosts {
     static func own(_ configuration: Configuration) -> [String] {
-        PeerAddress(configuration.advertisedAddress(port: 7654)).map { [$0.host] } ?? []
+        if let advertised = configuration.node.advertiseAddress.flatMap({ PeerAddress($0) }) {
+            return [advertised.host]
+        }
+        guard let bind = PeerAddress(configuration.node.bindAddress) else { return [] }
+        return [bind.isWildcard ? ProcessInfo.processInfo.hostName : bind.host]
     }
 }

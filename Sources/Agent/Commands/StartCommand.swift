@@ -1,5 +1,6 @@
 import ArgumentParser
 import Logging
+import WANLink
 
 struct StartCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
@@ -29,15 +30,21 @@ struct JoinCommand: AsyncParsableCommand {
     @Argument(help: ArgumentHelp("The peer address of any member.", valueName: "host:port"))
     var member: String
 
+    @Option(help: "What `wolfscale cert token` printed: gets this node's certificate first. From that node's address.")
+    var token: String?
+
     func validate() throws {
         guard PeerAddressArgument.isValid(member) else {
             throw ValidationError("\(member) is not HOST:PORT, as db1:7654")
+        }
+        do { _ = try token.map { text throws(SecurityError) in try JoinToken(text) } } catch {
+            throw ValidationError("--token: \(error)")
         }
     }
 
     func run() async throws {
         let configuration = try logging.apply(to: options.load())
-        try await runAgent(configuration: configuration, mode: .join(member))
+        try await runAgent(configuration: configuration, mode: .join(member, token.map { try JoinToken($0) }))
     }
 }
 
@@ -53,13 +60,11 @@ struct LogOptions: ParsableArguments {
         throw ValidationError("\(logLevel) is no log level (\(levels.joined(separator: ", ")))\(near)")
     }
 
-    /// Sets the process's logging up and says what deserves a warning.
+    /// Sets the process's logging up.
     func apply(to configuration: Configuration) -> Configuration {
         var configuration = configuration
         if let level = logLevel.flatMap({ Configuration.LogLevel(rawValue: $0) }) { configuration.log.level = level }
         StandardErrorLog.bootstrap(level: configuration.log.level, format: configuration.log.format)
-        let logger = Logger(label: "wolfscale")
-        for warning in configuration.warnings { logger.warning("\(warning)") }
         return configuration
     }
 }

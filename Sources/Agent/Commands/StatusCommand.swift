@@ -34,6 +34,7 @@ enum StatusReport {
         ]
         if let catchUp = status.catchUp { rows.append(("catching up", LinksReport.progress(catchUp))) }
         rows += status.links.map { ("link", LinksReport.line($0)) }
+        if let tls = status.tls { rows.append(("tls", Self.tls(tls))) }
         rows += status.warnings.map { ("warning", $0) }
         rows += status.orphans.map { ("orphans", "\($0.gtids) (\($0.transactions) transactions, in \($0.sqlFile))") }
         rows += status.events.prefix(5).map { ("event", "\($0.time) \($0.message)") }
@@ -58,6 +59,12 @@ enum StatusReport {
         if let endpoint = database.endpoint { parts.append("at \(endpoint)") }
         if let gtid = database.gtid, !gtid.isEmpty { parts.append("GTID \(gtid)") }
         return parts.joined(separator: ", ")
+    }
+
+    private static func tls(_ tls: NodeStatus.TLS) -> String {
+        guard tls.enabled else { return "off" }
+        let days = tls.daysLeft.map { ", \($0) days left" } ?? ""
+        return "certificate of \(tls.certificate ?? "nobody") until \(tls.notAfter ?? "?")\(days)"
     }
 
     private static func lag(_ lag: NodeStatus.Lag) -> String {

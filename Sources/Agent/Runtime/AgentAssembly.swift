@@ -13,7 +13,7 @@ import WriteAheadLog
 struct AgentAssembly {
     let configuration: Configuration
     let logger: Logger
-    private let threads = NIOThreadPool(numberOfThreads: 4)
+    let threads = NIOThreadPool(numberOfThreads: 4)
 
     struct Agent {
         var service: NodeService
@@ -33,9 +33,12 @@ struct AgentAssembly {
             throw AgentError(
                 "replication.mode = async is for Galera bridges, which this version does not have yet; use quorum")
         }
-        for warning in configuration.warnings { logger.warning("\(warning)") }
         threads.start()
         let directory = try DataDirectory.open(configuration.node.dataDirectory)
+        try await enrol(mode)
+        for warning in configuration.warnings { logger.warning("\(warning)") }
+        await PreviousServer(paths: ServerPaths(dataDirectory: configuration.node.dataDirectory), logger: logger)
+            .waitUntilGone()
         try checkPorts()
         try checkAttachedServer()
         let store = try StateStore.open(in: directory)
@@ -59,6 +62,7 @@ struct AgentAssembly {
         }
         let node = try await makeNode(
             identity: identity, store: store, directory: directory, network: network, failureSink: failureSink)
+        await keepTLS(node)
         await delegate.set(node)
         let relay = try await startRelay(node, identity)
         await node.start(
@@ -131,7 +135,7 @@ struct AgentAssembly {
     ) async throws -> Identity {
         switch mode {
         case .bootstrap: return try bootstrap(store, directory, network)
-        case .join(let address): return try await join([address], store, network)
+        case .join(let address, _): return try await join([address], store, network)
         case .resume:
             guard !configuration.cluster.peers.isEmpty else {
                 throw AgentError(
@@ -185,6 +189,7 @@ struct AgentAssembly {
         let identity = Identity(
             clusterName: welcome.clusterName, clusterID: welcome.clusterID, nodeID: configuration.node.id,
             number: welcome.number, clusterSecret: welcome.clusterSecret)
+        try Removals.learn(welcome.removed ?? [:], in: store)
         try store.save(identity)
         try store.save(StoredMembership(lsn: .zero, membership: welcome.membership))
         logger.notice("joined", metadata: ["cluster": "\(identity.clusterName)", "number": "\(identity.number)"])
@@ -196,10 +201,7 @@ struct AgentAssembly {
     private func startNetwork(_ delegate: PeerNetworkSwitch) async throws -> PeerNetwork {
         if let problem = configuration.bindingProblem { throw AgentError("node.bind_address: \(problem)") }
         var network = configuration.peerNetwork(logger: logger)
-        if configuration.usesTLS {
-            let material = try TLSLoader.load(configuration.tlsFiles, node: configuration.node.id)
-            network.security = try LinkSecurity(material)
-        }
+        if let material = try loadTLS() { network.security = try LinkSecurity(material) }
         return try await PeerNetwork.start(network, identity: nil, on: NodeLoop.eventLoop, delegate: delegate).get()
     }
 

@@ -25,7 +25,7 @@ struct Joining {
                 case .tryLater(let reason):
                     lastReason = "\(address): \(reason)"
                     logger.info("not let in yet", metadata: ["address": "\(address)", "reason": "\(reason)"])
-                case .done: lastReason = "\(address) gave an answer that makes no sense"
+                case .done, .certificate: lastReason = "\(address) gave an answer that makes no sense"
                 }
             }
             try await Task.sleep(for: .milliseconds(500))

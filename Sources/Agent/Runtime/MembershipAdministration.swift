@@ -10,10 +10,12 @@ final class MembershipAdministration {
     private let clusterName: String
     private let clusterID: String
     private let clusterSecret: [UInt8]
+    private let removals: Removals
     private let logger: Logger
     private var pending: [(lsn: LSN, done: EventLoopPromise<Void>)] = []
 
-    init(consensus: Consensus, identity: Identity, logger: Logger) {
+    init(consensus: Consensus, identity: Identity, removals: Removals, logger: Logger) {
+        self.removals = removals
         self.consensus = consensus
         clusterName = identity.clusterName
         clusterID = identity.clusterID
@@ -32,6 +34,7 @@ final class MembershipAdministration {
             switch request {
             case .join(let applicant): return try await admit(applicant)
             case .readdress(let member): return try await readdress(member)
+            case .enrol: return .refused(reason: "this cluster has no certificates: join without a token")
             }
         } catch let error as ProposeError {
             return .tryLater(reason: Self.explain(error))
@@ -74,7 +77,7 @@ final class MembershipAdministration {
     private func welcome(_ number: NodeNumber) -> PeerAnswer.Welcomed {
         PeerAnswer.Welcomed(
             clusterName: clusterName, clusterID: clusterID, clusterSecret: clusterSecret, number: number,
-            membership: consensus.raft.membership)
+            membership: consensus.raft.membership, removed: removals.all)
     }
 
     private func readdress(_ member: Member) async throws -> PeerAnswer {

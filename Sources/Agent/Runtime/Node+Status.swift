@@ -26,7 +26,8 @@ extension Node {
             database: databaseStatus,
             lag: .init(entries: raft.committed - applied, seconds: lagSeconds), version: Self.version,
             warnings: warnings,
-            events: recentEvents(5), orphans: orphanRecords, links: linkRecords, catchUp: ownCatchUp)
+            events: recentEvents(5), orphans: orphanRecords, links: linkRecords, catchUp: ownCatchUp,
+            tls: tls?.status() ?? .off)
     }
 
     private var raftState: String {
@@ -70,6 +71,7 @@ extension Node {
                 "a cluster of two has no automatic failover: both must live; add a third voter or a witness")
         }
         if let guaranteeBroken { warnings.append(guaranteeBroken) }
+        warnings += tls?.warnings ?? []
         if let tables = driver?.monitor?.foreignTables, !tables.isEmpty {
             warnings.append(
                 "tables outside InnoDB are not held back until the quorum: "

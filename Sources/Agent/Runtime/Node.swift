@@ -22,6 +22,9 @@ final class Node {
     let capture: Capture
     let relay: Relay
     let administration: MembershipAdministration
+    let removals: Removals
+    /// Nil without certificates.
+    var tls: TLSKeeper?
     let flow: FlowWatch
     let logger: Logger
     /// Nil on a witness.
@@ -55,7 +58,9 @@ final class Node {
         self.network = network
         self.consensus = consensus
         self.logger = logger
-        administration = MembershipAdministration(consensus: consensus, identity: identity, logger: logger)
+        removals = Removals(store: store, logger: logger)
+        administration = MembershipAdministration(
+            consensus: consensus, identity: identity, removals: removals, logger: logger)
         retention = Retention(
             log: consensus.log, threads: threads, retentionHours: configuration.wal.retentionHours,
             maxSizeMB: configuration.wal.maxSizeMB, logger: logger)
@@ -249,6 +254,7 @@ final class Node {
             logger.error("the database could not be stopped", metadata: ["error": "\(error)"])
         }
         housekeeping?.cancel()
+        tls?.stop()
         applicationAccount?.cancel()
         readdressing?.cancel()
         consensus.stop()
@@ -302,6 +308,7 @@ extension Node: ConsensusObserver {
             logger.info("the log of all earlier terms is committed", metadata: ["term": "\(term)", "lsn": "\(noOp)"])
         case .membershipChanged(let membership, let lsn), .membershipCommitted(let membership, let lsn):
             saveMembership(membership, lsn)
+            if case .membershipCommitted = notice { removals.committed(membership) }
         case .membershipRolledBack(_, let removed):
             do { try store.removeMemberships(after: removed.previous) } catch {
                 logger.error("the membership can't be saved", metadata: ["error": "\(error)"])

@@ -21,7 +21,8 @@ struct NodeAdministration: ClusterAdministration {
             return MembershipChange(member: member, lsn: await node.consensus.raft.membershipLSN)
         case .refused(let reason): throw .refused(reason: reason)
         case .tryLater(let reason): throw .unavailable(reason: reason, retryAfterSeconds: 1)
-        case .askLeader, .done: throw .unavailable(reason: "leadership changed meanwhile", retryAfterSeconds: 1)
+        case .askLeader, .done, .certificate:
+            throw .unavailable(reason: "leadership changed meanwhile", retryAfterSeconds: 1)
         }
     }
 

@@ -8,6 +8,15 @@ enum PeerRequest: Codable, Sendable {
     case join(Applicant)
     /// My addresses have changed.
     case readdress(Member)
+    /// Give me a certificate: from a node that has none yet, to the one that gave it a token.
+    case enrol(Enrolment)
+
+    struct Enrolment: Codable, Sendable {
+        /// The token's.
+        var secret: [UInt8]
+        /// A signing request, PEM.
+        var request: String
+    }
 
     struct Applicant: Codable, Sendable {
         var id: String
@@ -29,6 +38,13 @@ enum PeerAnswer: Codable, Sendable {
     /// Nobody leads now, or the answer can't be known yet: ask again.
     case tryLater(reason: String)
     case refused(reason: String)
+    case certificate(Issued)
+
+    struct Issued: Codable, Sendable {
+        /// PEM, both.
+        var certificate: String
+        var ca: String
+    }
 
     struct Welcomed: Codable, Sendable {
         var clusterName: String
@@ -36,6 +52,8 @@ enum PeerAnswer: Codable, Sendable {
         var clusterSecret: [UInt8]
         var number: NodeNumber
         var membership: Membership
+        /// Who was removed, and when: older certificates of theirs are worth nothing.
+        var removed: [String: Date]?
     }
 }
 

@@ -14,8 +14,8 @@ import WriteAheadLog
 enum StartMode: Sendable, Equatable {
     /// Makes a new cluster with this node as its first member.
     case bootstrap
-    /// Asks the member at `host:port` to be let in.
-    case join(String)
+    /// Asks the member at `host:port` to be let in; with a token, first for a certificate.
+    case join(String, JoinToken? = nil)
     /// As what it was; a new one asks `cluster.peers`.
     case resume
 }

@@ -20,16 +20,18 @@ public struct NodeStatus: Sendable, Hashable, Codable {
     public var links: [LinkRecord]
     /// Only while this node is far behind the leader's log.
     @OrNull public var catchUp: CatchUp?
+    /// Nil from an agent that does not say.
+    @OrNull public var tls: TLS?
 
     enum CodingKeys: String, CodingKey {
-        case node, cluster, raft, log, database, lag, version, warnings, events, orphans, links
+        case node, cluster, raft, log, database, lag, version, warnings, events, orphans, links, tls
         case catchUp = "catch_up"
     }
 
     public init(
         node: Node, cluster: Cluster, raft: Raft, log: Log, database: Database, lag: Lag, version: String,
         warnings: [String] = [], events: [EventRecord] = [], orphans: [OrphanRecord] = [], links: [LinkRecord] = [],
-        catchUp: CatchUp? = nil
+        catchUp: CatchUp? = nil, tls: TLS? = nil
     ) {
         self.node = node
         self.cluster = cluster
@@ -43,6 +45,7 @@ public struct NodeStatus: Sendable, Hashable, Codable {
         self.orphans = orphans
         self.links = links
         self.catchUp = catchUp
+        self.tls = tls
     }
 }
 

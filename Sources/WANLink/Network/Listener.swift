@@ -15,6 +15,7 @@ final class Listener: PeerConnectionOwner {
     private var garbageLimiter = LogLimiter()
     private var refusalLimiter = LogLimiter()
     private var fullLimiter = LogLimiter()
+    private var gate = AcceptGate()
 
     init(network: PeerNetwork) {
         self.network = network
@@ -30,11 +31,27 @@ final class Listener: PeerConnectionOwner {
             throw PeerNetworkError(.refused, "too many connections")
         }
         let connection = PeerConnection(acceptedBy: self, limits: network.configuration.limits)
-        try network.security?.protect(accepted: channel, for: connection, strangers: network.admitsStrangers)
-        try channel.pipeline.syncOperations.addHandler(connection)
+        try pass(connection, from: channel.remoteAddress?.ipAddress ?? "")
+        do {
+            try network.security?.protect(accepted: channel, for: connection, strangers: network.admitsStrangers)
+            try channel.pipeline.syncOperations.addHandler(connection)
+        } catch {
+            gate.leave(ObjectIdentifier(connection))
+            throw error
+        }
         accepted[ObjectIdentifier(connection)] = connection
         // Also for a channel that fails before it is ever active.
         channel.closeFuture.assumeIsolated().whenComplete { [weak self] _ in self?.forget(connection) }
+    }
+
+    private func pass(_ connection: PeerConnection, from host: String) throws {
+        switch gate.arrive(ObjectIdentifier(connection), from: host) {
+        case .admit(.none): break
+        case .admit(.some(let oldest)): accepted[oldest]?.close(reason: "too many connections that are no member's")
+        case .refuse:
+            fullLimiter.warn(logger, "\(host) connects too often, a further connection is closed")
+            throw PeerNetworkError(.refused, "too many connections")
+        }
     }
 
     func controlLine(from peer: NodeNumber) -> PeerConnection? { controlLines[peer] }
@@ -54,6 +71,7 @@ final class Listener: PeerConnectionOwner {
     func closeAll(reason: String) { for connection in accepted.values { connection.close(reason: reason) } }
 
     private func forget(_ connection: PeerConnection) {
+        gate.leave(ObjectIdentifier(connection))
         guard accepted.removeValue(forKey: ObjectIdentifier(connection)) != nil else { return }
         guard let peer = connection.hello?.number, let purpose = connection.hello?.purpose else { return }
         network?.addPast(connection, from: peer)
@@ -86,6 +104,7 @@ final class Listener: PeerConnectionOwner {
 
     func connectionEstablished(_ connection: PeerConnection) {
         guard let network, let hello = connection.hello, let peer = hello.number else { return }
+        if hello.purpose != .request { gate.leave(ObjectIdentifier(connection)) }
         switch hello.purpose {
         case .control:
             controlLines[peer]?.close(reason: "replaced by a newer connection from the same member")

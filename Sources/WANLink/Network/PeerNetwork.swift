@@ -227,6 +227,8 @@ public final class PeerNetwork: @unchecked Sendable {
         (listener.connections + links.values.flatMap(\.lines)).filter { $0.secured != nil }
     }
 
+    var acceptedCount: Int { listener.connections.count }
+
     // MARK: For the listener
 
     /// A peer connected: dial it now if the dialler is waiting for its next try.

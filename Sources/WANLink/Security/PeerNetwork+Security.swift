@@ -11,19 +11,20 @@ extension PeerNetwork {
         eventLoop.assertInEventLoop()
         self.security = security
         admitsStrangers = strangers
-        closeUntrusted(now: now)
+        for connection in secureConnections {
+            guard let certificate = connection.secured?.peer, !security.stillTrusts(certificate) else { continue }
+            connection.close(reason: "its certificate's CA is no longer trusted")
+        }
+        closeExpired(now: now)
     }
 
-    /// Closes the lines whose certificates have ended meanwhile, or whose authority is no longer trusted. On the loop.
-    public func closeUntrusted(now: Date = Date()) {
+    /// Closes the lines whose certificates have ended meanwhile. On the loop.
+    public func closeExpired(now: Date = Date()) {
         eventLoop.assertInEventLoop()
-        guard let security else { return }
+        guard security != nil else { return }
         for connection in secureConnections {
-            guard let certificate = connection.secured?.peer, !security.stillTrusts(certificate, now: now) else {
-                continue
-            }
-            let reason = certificate.validityProblem(at: now)?.message ?? "its certificate's CA is no longer trusted"
-            connection.close(reason: reason)
+            guard let problem = connection.secured?.peer?.validityProblem(at: now) else { continue }
+            connection.close(reason: problem.message)
         }
     }
 }

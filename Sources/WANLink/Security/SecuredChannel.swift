@@ -9,7 +9,13 @@ final class SecuredChannel {
     private let handler: NIOSSLHandler
     private var known: CertificateDetails?
 
-    init(_ handler: NIOSSLHandler) { self.handler = handler }
+    private let verdict: PinnedVerdict?
+
+    /// - Parameter verdict: why the other side was rejected, where it was not TLS itself that verified it.
+    init(_ handler: NIOSSLHandler, verdict: PinnedVerdict? = nil) {
+        self.handler = handler
+        self.verdict = verdict
+    }
 
     /// nil before the handshake is done, and for a caller that showed none.
     var peer: CertificateDetails? {
@@ -29,7 +35,8 @@ final class SecuredChannel {
 
     /// nil for what is none of the operator's business: a line that ends without a goodbye just ends.
     func explain(_ error: any Error) -> String? {
-        TLSFailure.explain(error) { [handler] in
+        if let objection = verdict?.objection { return objection }
+        return TLSFailure.explain(error) { [handler] in
             guard let certificate = handler.peerCertificate else { return nil }
             do { return try CertificateDetails(der: try certificate.toDERBytes()) } catch { return nil }
         }

@@ -44,14 +44,15 @@ struct LinkBenchmarks {
     }
 
     private func measure(
-        _ name: String, rounds: Int, inFlight: Int = 1, bytes: Int, send: @escaping (PeerNetwork) -> Void
+        _ name: String, tls: Bool, rounds: Int, inFlight: Int = 1, bytes: Int, send: @escaping (PeerNetwork) -> Void
     ) async throws {
         let loops = MultiThreadedEventLoopGroup(numberOfThreads: 2)
         let (a, b) = (loops.next(), loops.next())
         let client = Echo(isServer: false, rounds: rounds, on: a)
         let server = Echo(isServer: true, rounds: 0, on: b)
-        let one = try await start(1, on: a, client)
-        let two = try await start(2, on: b, server)
+        let authority = tls ? try TestAuthority() : nil
+        let one = try await start(1, on: a, client, try authority?.security("n1"))
+        let two = try await start(2, on: b, server, try authority?.security("n2"))
         let (oneAddress, twoAddress) = ("127.0.0.1:\(one.localPort)", "127.0.0.1:\(two.localPort)")
         try await a.submit { one.setPeers([NodeNumber(2): twoAddress]) }.get()
         try await b.submit { two.setPeers([NodeNumber(1): oneAddress]) }.get()
@@ -64,38 +65,42 @@ struct LinkBenchmarks {
         let time = ContinuousClock.now - begin
         let seconds = Double(time.components.seconds) + Double(time.components.attoseconds) / 1e18
         let rate = Int(Double(rounds * bytes) / seconds / 1e6)
-        print("\(name): \(Int(seconds / Double(rounds) * 1e9)) ns a round, \(rate) MB/s")
+        print("\(name)\(tls ? ", TLS" : ""): \(Int(seconds / Double(rounds) * 1e9)) ns a round, \(rate) MB/s")
         try await one.close().get()
         try await two.close().get()
         try await loops.shutdownGracefully()
     }
 
-    private func start(_ number: UInt16, on loop: any EventLoop, _ delegate: Echo) async throws -> PeerNetwork {
-        let log = LogRecorder()
+    private func start(
+        _ number: UInt16, on loop: any EventLoop, _ delegate: Echo, _ security: LinkSecurity?
+    ) async throws -> PeerNetwork {
+        var configuration = PeerNetwork.Configuration(
+            bindHost: "127.0.0.1", bindPort: 0, logger: LogRecorder().logger)
+        configuration.security = security
         return try await PeerNetwork.start(
-            PeerNetwork.Configuration(bindHost: "127.0.0.1", bindPort: 0, logger: log.logger),
+            configuration,
             identity: PeerIdentity(clusterID: "c", number: NodeNumber(number), id: "n\(number)"), on: loop,
             delegate: delegate
         ).get()
     }
 
-    @Test func heartbeatRoundTrip() async throws {
+    @Test(arguments: [false, true]) func heartbeatRoundTrip(tls: Bool) async throws {
         let payload = ByteBuffer(repeating: 1, count: 50)
-        try await measure("control round trip", rounds: 50_000, bytes: 50) {
+        try await measure("control round trip", tls: tls, rounds: 50_000, bytes: 50) {
             $0.sendControl(payload, to: NodeNumber(2))
         }
     }
 
-    @Test func smallBatchRoundTrip() async throws {
+    @Test(arguments: [false, true]) func smallBatchRoundTrip(tls: Bool) async throws {
         let parts = [ByteBuffer(repeating: 1, count: 60), ByteBuffer(repeating: 2, count: 2_300)]
-        try await measure("batch of 2.3 KB, acknowledged", rounds: 50_000, bytes: 2_360) {
+        try await measure("batch of 2.3 KB, acknowledged", tls: tls, rounds: 50_000, bytes: 2_360) {
             _ = $0.sendBulk(parts, to: NodeNumber(2))
         }
     }
 
-    @Test func largeBatchThroughput() async throws {
+    @Test(arguments: [false, true]) func largeBatchThroughput(tls: Bool) async throws {
         let parts = [ByteBuffer(repeating: 1, count: 60), ByteBuffer(repeating: 2, count: 256 << 10)]
-        try await measure("batches of 256 KB, 16 under way", rounds: 20_000, inFlight: 16, bytes: 256 << 10) {
+        try await measure("batches of 256 KB, 16 under way", tls: tls, rounds: 20_000, inFlight: 16, bytes: 256 << 10) {
             _ = $0.sendBulk(parts, to: NodeNumber(2))
         }
     }
