@@ -60,6 +60,20 @@ extension LabTests {
             return "x'\(String(decoding: text, as: UTF8.self))'"
         }
 
+        /// One client's commits, one after the other.
+        static func commits(_ client: SQLSession, seconds: Double) throws -> (rate: Int, slowestMilliseconds: Int) {
+            let begin = Workload.now
+            var (count, slowest, last) = (0, 0.0, begin)
+            while last - begin < seconds {
+                try client.query("INSERT INTO t (a) VALUES ('x')")
+                let now = Workload.now
+                slowest = max(slowest, now - last)
+                last = now
+                count += 1
+            }
+            return (Int(Double(count) / seconds), Int(slowest * 1_000))
+        }
+
         /// `WOLFSCALE_LAB_CUTS=200` for the whole of it.
         @Test func aLineCutAtRandomLosesAndDoublesNothing() throws {
             let cuts = Int(ProcessInfo.processInfo.environment["WOLFSCALE_LAB_CUTS"] ?? "") ?? 20
@@ -106,14 +120,13 @@ extension LabTests {
                     return (seen["bytes_per_s"] as? NSNumber)?.intValue ?? 0 > 0 && seen["eta_seconds"] is NSNumber
                 }
                 print("while catching up: \(seen)")
-                var slowest = 0.0
-                for _ in 0..<50 {
-                    let begin = Workload.now
-                    try client.query("INSERT INTO t (a) VALUES ('x')")
-                    slowest = max(slowest, Workload.now - begin)
-                }
-                print("slowest commit meanwhile: \(Int(slowest * 1_000)) ms")
-                #expect(slowest < 1)
+                let during = try Self.commits(client, seconds: 3)
+                try site.cluster.waitUntilApplied(within: .seconds(120))
+                let after = try Self.commits(client, seconds: 3)
+                print("commits a second: \(during.rate) while it catches up, \(after.rate) afterwards")
+                print("slowest meanwhile: \(during.slowestMilliseconds) ms")
+                #expect(during.slowestMilliseconds < 1_000)
+                #expect(Double(during.rate) > 0.8 * Double(after.rate))
                 try site.cluster.waitUntilApplied(within: .seconds(120))
                 try site.cluster.requireEqual()
                 #expect(try site.leader.status().raft.term == term)
