@@ -59,8 +59,8 @@ extension LabTests {
                 except pymysql.MySQLError as e: assert e.args[0] == errno, e
             c.rollback(); c.autocommit(True)
             for i in range(50):
-                k.execute('INSERT INTO py (v) VALUES (%s)', (i,))
-                k.execute('SELECT COUNT(*) FROM py WHERE v = %s', (i,)); assert k.fetchone() == (1,)
+                k.execute('INSERT INTO py (v) VALUES (%s)', ('row %d' % i,))
+                k.execute('SELECT COUNT(*) FROM py WHERE v = %s', ('row %d' % i,)); assert k.fetchone() == (1,)
             print('fine', end='')
             """
 

@@ -9,7 +9,8 @@ extension ProxySession: BackendOwner {
         if let id = request.statementID { address(&bytes, id, request.command, to: backend) }
         current?.isSent = true
         answering = backend
-        wasAtReplica = backend.isReplica
+        // Preparing is not what a client asks about afterwards.
+        if request.command != Command.prepare { wasAtReplica = backend.isReplica }
         backend.send(bytes)
         stopWaiting()
         guard let shape = request.shape else {

@@ -52,7 +52,8 @@ extension ProxySession {
             plan(ClientCommand(command: command, packet: packet, summary: summary, shape: .results, isWhole: isWhole))
         case Command.prepare:
             var summary = isWhole ? summarize(packet) : .unknown
-            summary = StatementSummary(verb: .select, route: summary.route == .replica ? .replica : .leader)
+            let mayStay = summary.route == .replica || summary.route == .asBefore
+            summary = StatementSummary(verb: .select, route: mayStay ? summary.route : .leader)
             plan(ClientCommand(command: command, packet: packet, summary: summary, shape: .prepared, isWhole: isWhole))
         case Command.execute, Command.bulkExecute, Command.fetch, Command.sendLongData, Command.resetStatement,
             Command.closeStatement:
