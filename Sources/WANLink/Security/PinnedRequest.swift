@@ -27,7 +27,7 @@ public enum PinnedRequest {
             let timeout = TimeAmount(timeout)
             let limits = PeerConnection.Limits(
                 timeout: timeout, controlFrameBytesMax: 1 << 20, bulkFrameBytesMax: 0, controlQueueBytesMax: 1 << 20,
-                bulkQueueBytesMax: 0)
+                bulkLineBytesMax: 0)
             request.start(hello, limits: limits, timeout: timeout, on: eventLoop) { channel, connection in
                 try protect(channel, connection, authority)
             }
