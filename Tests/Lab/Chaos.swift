@@ -12,6 +12,8 @@ struct Chaos: ParsableCommand {
     @Option(help: "How many hosts.") var nodes = 3
     @Option(help: "How many clients write meanwhile.") var clients = 6
     @Option(help: "Only these faults, separated by commas.") var only: String?
+    @Flag(help: "The hosts are 20 ms apart, and the lines between them lose packets, jam and break; needs root.")
+    var wan = false
     @Flag(help: "The members talk TLS.") var tls = false
     @Flag(help: "Clients use the proxies of all nodes, and read what they wrote.") var throughProxy = false
     @Flag(help: "One JSON object a line.") var json = false
@@ -19,13 +21,13 @@ struct Chaos: ParsableCommand {
 
     func run() throws {
         progress("seed \(seed)")
-        let network = LabNetwork.isAvailable ? try LabNetwork(hosts: nodes) : nil
+        let network = try makeNetwork()
         if network == nil { progress("no root or no nft: runs without partitions") }
         defer { network?.remove() }
+        var settings = wan ? LabCluster.distantElections : LabCluster.quickElections
+        if throughProxy { settings.merge(LabCluster.proxy) { $1 } }
         let cluster = try LabCluster(
-            name: "chaos",
-            settings: (throughProxy ? LabCluster.proxied : LabCluster.quickElections).merging(AgentStep.settings) { $1 },
-            tls: tls)
+            name: "chaos", settings: settings.merging(AgentStep.settings) { $1 }, tls: tls)
         progress("folder \(cluster.folder)")
         var failed = true
         defer { cluster.remove(keep: keep || failed) }
@@ -91,6 +93,13 @@ struct Chaos: ParsableCommand {
             printLine("\(plan.count) faults, seed \(seed): \(totals); all nodes equal")
         }
         if failed { throw ExitCode.failure }
+    }
+
+    private func makeNetwork() throws -> (any HostNetwork)? {
+        guard wan else { return LabNetwork.isAvailable ? try LabNetwork(hosts: nodes) : nil }
+        return try PacketWAN(
+            .wan(roundTrip: .milliseconds(20), megabits: 100, lossPercent: 0.5, jitter: .milliseconds(2)),
+            sites: nodes, seed: seed)
     }
 
     /// What the clients were told against what every node holds, while they go on writing.

@@ -9,10 +9,18 @@ public enum Fault: String, CaseIterable, Sendable {
     case followerKilled, followerFrozen
     case leaderIsolated, leaderDeaf, leaderMute
     case agentKilledInPromotion, agentKilledInDemotion, agentKilledAtStep, switchover, gracefulStop
+    /// Of lines between the hosts: all of one host's cut for a moment, very lossy, very slow.
+    case linesCut, linesLossy, linesSlow
 
     public var needsNetwork: Bool {
         switch self {
         case .leaderIsolated, .leaderDeaf, .leaderMute: true
+        default: needsLines
+        }
+    }
+    public var needsLines: Bool {
+        switch self {
+        case .linesCut, .linesLossy, .linesSlow: true
         default: false
         }
     }
@@ -21,11 +29,13 @@ public enum Fault: String, CaseIterable, Sendable {
 /// Inflicts faults on a cluster one after the other, and undoes each.
 public struct FaultInjector {
     let cluster: LabCluster
-    let network: LabNetwork?
+    let network: (any HostNetwork)?
+    /// The same network, if it has lines.
+    private var wan: PacketWAN? { network as? PacketWAN }
     private var generator: SeededGenerator
     private var steps: [AgentStep] = []
 
-    public init(cluster: LabCluster, network: LabNetwork?, seed: UInt64) {
+    public init(cluster: LabCluster, network: (any HostNetwork)?, seed: UInt64) {
         self.cluster = cluster
         self.network = network
         generator = SeededGenerator(seed: seed)
@@ -33,7 +43,9 @@ public struct FaultInjector {
 
     /// The faults of a run, in a seeded order; each kind comes before any comes again.
     public mutating func plan(_ count: Int) -> [Fault] {
-        let possible = Fault.allCases.filter { network != nil || !$0.needsNetwork }
+        let possible = Fault.allCases.filter { fault in
+            (network != nil || !fault.needsNetwork) && (wan != nil || !fault.needsLines)
+        }
         var plan: [Fault] = []
         while plan.count < count { plan += possible.shuffled(using: &generator) }
         return Array(plan.prefix(count))
@@ -115,6 +127,14 @@ public struct FaultInjector {
         case .gracefulStop:
             leader.endAgent(SIGTERM)
             try leader.start(.again)
+        case .linesCut: try spoilLines(of: follower) { $0.swallows = true }
+        case .linesLossy: try spoilLines(of: Bool.random(using: &generator) ? leader : follower) { $0.loss = 0.1 }
+        case .linesSlow:
+            try spoilLines(of: Bool.random(using: &generator) ? leader : follower) { line in
+                line.bytesPerSecond = 125_000
+                line.delay += .milliseconds(60)
+                line.jitter = .milliseconds(30)
+            }
         }
         try recover()
     }
@@ -150,11 +170,23 @@ public struct FaultInjector {
         }
     }
 
-    private func partition(_ leader: LabNode, _ direction: LabNetwork.Direction) throws {
+    private func partition(_ leader: LabNode, _ direction: IsolationDirection) throws {
         guard let network, let index = cluster.nodes.firstIndex(where: { $0 === leader }) else { return }
         try network.isolate(index + 1, direction)
         defer { _ = try? network.heal(index + 1) }
         try survive(without: leader)
+    }
+
+    /// Makes the lines that lead from a node worse, for up to three seconds.
+    private mutating func spoilLines(of node: LabNode, _ change: (inout Line) -> Void) throws {
+        guard let wan, let index = cluster.nodes.firstIndex(where: { $0 === node }) else { return }
+        let site = PacketWAN.Site(number: index + 1)
+        let before = wan.line(from: site)
+        var line = before
+        change(&line)
+        wan.set(line, from: site)
+        usleep(useconds_t.random(in: 200_000...3_000_000, using: &generator))
+        wan.set(before, from: site)
     }
 
     private func recover() throws {

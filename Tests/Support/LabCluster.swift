@@ -23,8 +23,18 @@ public final class LabCluster: @unchecked Sendable {
         ]
     ]
 
-    /// The same with a proxy on every node.
-    public static let proxied = quickElections.merging(["proxy": ["enabled = true"]]) { $0 + $1 }
+    /// A proxy on every node.
+    public static let proxy = ["proxy": ["enabled = true"]]
+    /// With quick elections.
+    public static let proxied = quickElections.merging(proxy) { $0 + $1 }
+
+    /// For hosts that are some ten milliseconds apart on lines that lose packets: a lost heartbeat is sent again in time.
+    public static let distantElections = [
+        "cluster": [
+            "election_timeout_min_ms = 1000", "election_timeout_max_ms = 2000", "heartbeat_interval_ms = 200",
+        ],
+        "link": ["timeout_ms = 1500"],
+    ]
 
     /// Makes a node, not yet started. `more` is added to the cluster's settings.
     ///

@@ -2,7 +2,7 @@ import Foundation
 import Glibc
 
 /// Hosts as network namespaces on a bridge of their own, so that a cluster can be partitioned, one way or both. Needs root.
-public final class LabNetwork: @unchecked Sendable {
+public final class LabNetwork: HostNetwork, @unchecked Sendable {
     private let tag: String
     private let subnet: Int
     private var namespaces: [String] = []
@@ -32,10 +32,8 @@ public final class LabNetwork: @unchecked Sendable {
     public func address(_ host: Int) -> String { "10.213.\(subnet).\(host)" }
     public func prefix(_ host: Int) -> [String] { ["/usr/sbin/ip", "netns", "exec", namespaces[host - 1]] }
 
-    public enum Direction: String, CaseIterable, Sendable { case both, inward, outward }
-
     /// Cuts a host off from the other hosts; clients outside still reach it.
-    public func isolate(_ host: Int, _ direction: Direction) throws {
+    public func isolate(_ host: Int, _ direction: IsolationDirection) throws {
         let peers = (1...namespaces.count).filter { $0 != host }.map(address).joined(separator: ", ")
         var rules = "table inet lab {\n"
         if direction != .outward {

@@ -9,16 +9,20 @@ public struct Sysbench: Sendable {
         public var queriesPerSecond = 0.0
     }
 
+    public var host: String
     public var port: Int
     public var work = "oltp_write_only"
     public var tables = 4
     public var rows = 10_000
 
-    public init(port: Int) { self.port = port }
+    public init(host: String = "127.0.0.1", port: Int) {
+        self.host = host
+        self.port = port
+    }
 
     private var common: [String] {
         [
-            work, "--db-driver=mysql", "--mysql-host=127.0.0.1", "--mysql-port=\(port)",
+            work, "--db-driver=mysql", "--mysql-host=\(host)", "--mysql-port=\(port)",
             "--mysql-user=\(LabNode.user)", "--mysql-password=\(LabNode.password)", "--mysql-db=\(LabNode.schema)",
             "--tables=\(tables)", "--table-size=\(rows)",
         ]
@@ -26,12 +30,13 @@ public struct Sysbench: Sendable {
 
     public func prepare() throws { try Lab.run("sysbench", common + ["prepare"]) }
 
-    public func run(threads: Int, seconds: Int) throws -> Result {
+    /// - Parameter rate: Transactions per second; nil: as many as there can be.
+    public func run(threads: Int, seconds: Int, rate: Int? = nil) throws -> Result {
         let output = try Lab.run(
             "sysbench",
             common + [
                 "--threads=\(threads)", "--time=\(seconds)", "--percentile=95", "--rand-type=uniform",
-                "--mysql-ignore-errors=1213,1020,1205", "run",
+                "--mysql-ignore-errors=1213,1020,1205", "--rate=\(rate ?? 0)", "run",
             ]
         ).output
         func number(after label: String, in line: Substring) -> Double? {

@@ -29,6 +29,17 @@ enum PrivateFile {
         if replacing, rename(temporary, path) != 0 {
             throw CommandFailure("\(path) cannot be replaced: \(String(cString: strerror(errno)))")
         }
+        try syncFolder(of: path)
+    }
+
+    /// So that the file's name outlives a loss of power too.
+    private static func syncFolder(of path: String) throws(CommandFailure) {
+        let slash = path.lastIndex(of: "/")
+        let folder = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+        let descriptor = open(folder, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0, fsync(descriptor) == 0, close(descriptor) == 0 else {
+            throw CommandFailure("\(folder) cannot be synced: \(String(cString: strerror(errno)))")
+        }
     }
 
     /// When root writes for the agent: gives a new file or folder to whom the folder belongs that it lies in.

@@ -116,23 +116,6 @@ enum ConfigurationRules {
         return violations
     }
 
-    /// Where it may listen without certificates is ``Configuration/bindingProblem``'s: `wolfscale cert` and
-    /// `wolfscale join --token` must run before there are any.
-    private static func network(_ configuration: Configuration) -> [Violation] {
-        let tls = [
-            ("tls.ca", configuration.tls.ca), ("tls.certificate", configuration.tls.certificate),
-            ("tls.private_key", configuration.tls.privateKey),
-        ]
-        guard tls.contains(where: { $0.1 != nil }) else { return [] }
-        return tls.filter { $0.1 == nil }.map {
-            Violation(
-                key: $0.0,
-                message:
-                    "\($0.0) is missing: give tls.ca, tls.certificate and tls.private_key together, or none of them "
-                    + "and have the files in \(configuration.node.dataDirectory)/tls")
-        }
-    }
-
     private static func proxy(_ configuration: Configuration) -> [Violation] {
         let proxy = configuration.proxy
         var violations: [Violation] = []
@@ -149,6 +132,23 @@ enum ConfigurationRules {
                     message: "proxy.tls_required needs proxy.tls_certificate and proxy.tls_private_key"))
         }
         return violations
+    }
+
+    /// Where it may listen without certificates is ``Configuration/bindingProblem``'s: `wolfscale cert` and
+    /// `wolfscale join --token` must run before there are any.
+    private static func network(_ configuration: Configuration) -> [Violation] {
+        let tls = [
+            ("tls.ca", configuration.tls.ca), ("tls.certificate", configuration.tls.certificate),
+            ("tls.private_key", configuration.tls.privateKey),
+        ]
+        guard tls.contains(where: { $0.1 != nil }) else { return [] }
+        return tls.filter { $0.1 == nil }.map {
+            Violation(
+                key: $0.0,
+                message:
+                    "\($0.0) is missing: give tls.ca, tls.certificate and tls.private_key together, or none of them "
+                    + "and have the files in \(configuration.node.dataDirectory)/tls")
+        }
     }
 }
 

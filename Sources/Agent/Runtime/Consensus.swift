@@ -39,6 +39,8 @@ final class Consensus {
     /// Why no more bulk can be taken in for now; the senders are told.
     var obstacle: String? { didSet { tellHeld() } }
     private var ticker: RepeatedTask?
+    /// Called with every tick of Raft's clock.
+    var onTick: (@NodeLoop () -> Void)?
     private var commitPushArmed = false
     private var patience = DiskPatience()
 
@@ -64,7 +66,10 @@ final class Consensus {
         self.observer = observer
         applyMembership()
         ticker = NodeLoop.eventLoop.scheduleRepeatedTask(initialDelay: interval, delay: interval) { [weak self] _ in
-            NodeLoop.assumeIsolated { self?.handle(.tick) }
+            NodeLoop.assumeIsolated {
+                self?.handle(.tick)
+                self?.onTick?()
+            }
         }
     }
 

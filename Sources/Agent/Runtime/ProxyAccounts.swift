@@ -33,33 +33,46 @@ extension ProxyAccount {
     private struct Privileges: Decodable {
         struct Method: Decodable {
             var plugin: String?
-            var authentication_string: String?
+            var authentication: String?
+
+            enum CodingKeys: String, CodingKey {
+                case plugin
+                case authentication = "authentication_string"
+            }
         }
         var plugin: String?
-        var authentication_string: String?
-        var auth_or: [Method]?
-        var account_locked: Bool?
-        var is_role: Bool?
+        var authentication: String?
+        var alternatives: [Method]?
+        var isLocked: Bool?
+        var isRole: Bool?
+
+        enum CodingKeys: String, CodingKey {
+            case plugin
+            case authentication = "authentication_string"
+            case alternatives = "auth_or"
+            case isLocked = "account_locked"
+            case isRole = "is_role"
+        }
     }
 
     /// - Parameter privileges: the JSON of `mysql.global_priv`. Nil for a role and for what can't be read.
     init?(host: String, user: String, privileges text: String) {
         let privileges: Privileges
         do { privileges = try JSONDecoder().decode(Privileges.self, from: Data(text.utf8)) } catch { return nil }
-        guard privileges.is_role != true else { return nil }
+        guard privileges.isRole != true else { return nil }
         let own = Privileges.Method(
-            plugin: privileges.plugin, authentication_string: privileges.authentication_string)
+            plugin: privileges.plugin, authentication: privileges.authentication)
         // In the list an entry without a plugin stands for the account's own pair.
-        let methods = (privileges.auth_or ?? [own]).map { $0.plugin == nil ? own : $0 }
+        let methods = (privileges.alternatives ?? [own]).map { $0.plugin == nil ? own : $0 }
         self.init(
             host: host, user: user, methods: methods.map(Self.method),
-            isLocked: privileges.account_locked ?? false)
+            isLocked: privileges.isLocked ?? false)
     }
 
     private static func method(_ method: Privileges.Method) -> Method {
         let plugin = method.plugin ?? ""
         guard plugin.isEmpty || plugin == "mysql_native_password" else { return .other(plugin: plugin) }
-        let text = method.authentication_string ?? ""
+        let text = method.authentication ?? ""
         if text.isEmpty { return .empty }
         guard text.hasPrefix("*"), let digest = bytes(hex: text.dropFirst()), digest.count == 20 else {
             // "invalid", and the passwords of before MySQL 4.1.

@@ -22,6 +22,7 @@ struct ProxyAssembly {
         await NodeLoop.run {
             let topology = ProxyTopology(node: node, proxy: proxy)
             node.onChange = { topology.refresh() }
+            node.consensus.onTick = { topology.renewLease() }
             topology.refresh()
         }
         return proxy
@@ -38,6 +39,7 @@ struct ProxyAssembly {
         settings.connectionsMax = proxy.maxConnections
         settings.failoverWait = .milliseconds(Int64(proxy.failoverWaitMs))
         settings.causalTimeout = .milliseconds(Int64(proxy.causalTimeoutMs))
+        settings.resolvesLoopback = !configuration.database.managed
         settings.allowsStaleReads = proxy.staleReads == .allow
         if let certificate = proxy.tlsCertificate, let key = proxy.tlsPrivateKey {
             try settings.useTLS(certificate: certificate, privateKey: key)

@@ -35,6 +35,13 @@ final class ProxyTopology {
         proxy.update(view)
     }
 
+    /// Tells the proxy until when reads at the leader may count on its being the leader.
+    func renewLease() {
+        let now = Consensus.now
+        let left = node.consensus.raft.leaderKnownUntil.map { $0.duration(since: now) } ?? .zero
+        proxy.trustLeader(for: .nanoseconds(Int64(min(left, .seconds(3_600)) / .nanoseconds(1))))
+    }
+
     private var view: ProxyView {
         var view = ProxyView(reason: reason)
         if let now = leader {

@@ -21,7 +21,7 @@ import Testing
                     "lag":{"entries":1,"seconds":null},"links":[],"log":{"applied_lsn":10,"committed_lsn":11,"durable_lsn":12,\#
                     "first_lsn":1,"last_lsn":12},"node":{"id":"node-1","number":1,"role":"voter","site":"here"},\#
                     "orphans":[],"raft":{"leader_api":"127.0.0.1:8080","leader_id":"node-1","state":"leader",\#
-                    "term":3},"version":"1.0.0","warnings":["disk 91 % full"]}
+                    "term":3},"tls":null,"version":"1.0.0","warnings":["disk 91 % full"]}
                     """#)
             #expect(try await answer.decoded(NodeStatus.self) == FakeCluster().status())
         }

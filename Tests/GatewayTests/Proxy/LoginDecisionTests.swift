@@ -60,6 +60,15 @@ import Testing
         #expect(decide([locked]) == .locked)
     }
 
+    @Test("The account that counts is found for every address")
+    func accountOfAnAddress() {
+        let accounts = [account("%"), account("10.%"), account("127.0.0.1")]
+        func host(_ address: String) -> String? {
+            LoginDecision.account(of: accounts, user: "app", address: address, resolvesLoopback: false)?.host
+        }
+        #expect(host("10.1.1.1") == "10.%" && host("127.0.0.1") == "127.0.0.1" && host("9.9.9.9") == "%")
+    }
+
     @Test(
         "Patterns of hosts",
         arguments: [

@@ -54,7 +54,11 @@ import Testing
 
     @Test(
         "What asks about the statement before goes where that went",
-        arguments: ["SHOW WARNINGS", "SHOW COUNT(*) ERRORS", "SELECT FOUND_ROWS()", "SELECT ROW_COUNT()"])
+        arguments: [
+            "SHOW WARNINGS", "SHOW COUNT(*) ERRORS", "SELECT @@warning_count", "SELECT @@session.error_count",
+            "SELECT FOUND_ROWS()",
+            "SELECT ROW_COUNT()",
+        ])
     func before(text: String) { #expect(summary(text).route == .asBefore) }
 
     @Test(

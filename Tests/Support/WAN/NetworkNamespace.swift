@@ -9,10 +9,9 @@ public final class NetworkNamespace: Sendable {
     /// In front of a command line, to run it inside.
     public var prefix: [String] { ["/usr/sbin/ip", "netns", "exec", name] }
 
-    /// - Parameter congestion: What TCP inside uses; nil: what the machine does.
-    public init(name: String, congestion: String? = nil) throws {
+    public init(name: String) throws {
         self.name = name
-        try CongestionControl.with(congestion) { try Self.ip("netns add \(name)") }
+        try Self.ip("netns add \(name)")
         try ip("link set lo up")
     }
 

@@ -10,24 +10,31 @@ public enum LineDirection: Int, Sendable, CaseIterable {
     case inward = 1
 }
 
-/// Moves packets between two TUN devices as two ``LineModel``s say, on a thread of its own that is woken to the microsecond.
+/// Moves packets between the TUN devices of several sites, on a thread of its own that is woken to the microsecond.
+///
+/// What leaves a site goes through that site's ``LineModel``; then the last byte of the destination says which site gets it. Sites are
+/// counted from 1, as in their addresses.
 final class PacketRelay: Sendable {
     private static let queueBytesMax = 64 << 20
     private static let packetsPerTurn = 64
     private static let pauseMax: UInt64 = 50_000_000
 
-    private let models: Mutex<[LineModel]>
+    private struct State {
+        var models: [LineModel]
+        /// Sites that nothing reaches.
+        var deaf: Set<Int> = []
+    }
+    private let state: Mutex<State>
     private let stopping = Atomic(false)
     private let ended = DispatchSemaphore(value: 0)
 
     /// Takes the descriptors over and closes them in the end.
-    init(home: Int32, away: Int32, mtu: Int, line: Line, seed: UInt64) {
-        models = Mutex([LineModel(line, seed: seed), LineModel(line, seed: ~seed)])
+    init(sites tuns: [Int32], mtu: Int, line: Line, seed: UInt64) {
+        state = Mutex(State(models: tuns.indices.map { LineModel(line, seed: seed &+ UInt64($0) &* 0x9e37_79b9) }))
         let thread = Thread { [self] in
             Self.askForRealTime()
-            run([Pipe(from: home, to: away, mtu: mtu), Pipe(from: away, to: home, mtu: mtu)])
-            close(home)
-            close(away)
+            run(tuns.map { Pipe(from: $0, to: tuns, mtu: mtu) })
+            for tun in tuns { close(tun) }
             ended.signal()
         }
         thread.name = "emulated line"
@@ -39,27 +46,38 @@ final class PacketRelay: Sendable {
         ended.wait()
     }
 
-    func set(_ line: Line, _ direction: LineDirection) {
-        models.withLock { $0[direction.rawValue].set(line, now: Self.now) }
-    }
-    func line(_ direction: LineDirection) -> Line { models.withLock { $0[direction.rawValue].line } }
-    func counters(_ direction: LineDirection) -> LineCounters { models.withLock { $0[direction.rawValue].counters } }
+    /// The line on which a site's packets leave.
+    func set(_ line: Line, from site: Int) { state.withLock { $0.models[site - 1].set(line, now: Self.now) } }
+    func line(from site: Int) -> Line { state.withLock { $0.models[site - 1].line } }
+    func counters(from site: Int) -> LineCounters { state.withLock { $0.models[site - 1].counters } }
 
-    /// One direction; only the relay's thread touches it.
+    /// Whether a site hears nothing, though it is heard.
+    func setDeaf(_ deaf: Bool, _ site: Int) {
+        state.withLock { state in
+            if deaf { state.deaf.insert(site) } else { state.deaf.remove(site) }
+        }
+    }
+
+    /// What leaves one site; only the relay's thread touches it.
     private final class Pipe {
         let input: Int32
-        let output: Int32
+        let outputs: [Int32]
         var queue: PacketQueue
 
-        init(from input: Int32, to output: Int32, mtu: Int) {
+        init(from input: Int32, to outputs: [Int32], mtu: Int) {
             self.input = input
-            self.output = output
+            self.outputs = outputs
             queue = PacketQueue(capacityBytes: PacketRelay.queueBytesMax, packetBytesMax: mtu)
         }
 
-        func deliver(_ model: inout LineModel, now: UInt64) {
+        func deliver(_ model: inout LineModel, deaf: Set<Int>, now: UInt64) {
             while let due = queue.nextDue, due <= now, let packet = queue.removeFirst() {
-                if write(output, packet.baseAddress, packet.count) == packet.count { model.delivered(packet.count) }
+                // The last byte of an IPv4 packet's destination.
+                let site = packet.count >= 20 ? Int(packet[19]) : 0
+                guard site >= 1, site <= outputs.count, !deaf.contains(site) else { continue }
+                if write(outputs[site - 1], packet.baseAddress, packet.count) == packet.count {
+                    model.delivered(packet.count)
+                }
             }
         }
 
@@ -81,11 +99,11 @@ final class PacketRelay: Sendable {
         let inputs = pipes.map(\.input)
         while !stopping.load(ordering: .acquiring) {
             var more = false
-            models.withLock { models in
+            state.withLock { state in
                 for (index, pipe) in pipes.enumerated() {
                     let now = Self.now
-                    pipe.deliver(&models[index], now: now)
-                    if pipe.takeIn(&models[index], now: now) { more = true }
+                    pipe.deliver(&state.models[index], deaf: state.deaf, now: now)
+                    if pipe.takeIn(&state.models[index], now: now) { more = true }
                 }
             }
             guard !more else { continue }

@@ -3,29 +3,33 @@ import Foundation
 import Glibc
 import Synchronization
 
-/// Two sites as network namespaces with nothing between them but an emulated line, so that TCP itself meets delay, a
-/// bottleneck with its queue, and loss.
+/// Sites as network namespaces with nothing between them but emulated lines, so that TCP itself meets delay, a bottleneck
+/// with its queue, and loss. Two, if not more are asked for: home and away.
 ///
 /// ```
-/// namespace home ── TUN ── PacketRelay (this process) ── TUN ── namespace away
-///        └────────────── veth ── the caller's namespace ── veth ──────┘      for clients and tests, not for the sites
+/// namespace 1 ── TUN ── PacketRelay (a thread of this process) ── TUN ── namespace 2
+///     └───────────── veth ── the caller's namespace ── veth ───────────────┘      for clients and tests, not for the sites
 /// ```
 ///
-/// Rates and bytes are those of IP packets.
-public final class PacketWAN: Sendable {
-    public enum Side: Int, Sendable, CaseIterable { case home = 1, away = 2 }
+/// Rates and bytes are those of IP packets. Each site has its own line outwards; with more than two it is shared by the others.
+public final class PacketWAN: HostNetwork {
+    /// Counted from 1.
+    public struct Site: Hashable, Sendable {
+        public let number: Int
+        public static let home = Site(number: 1)
+        public static let away = Site(number: 2)
+    }
 
     /// Why there can be none on this machine; nil when there can.
     public static var obstacle: String? {
         if geteuid() != 0 { return "network namespaces and TUN devices need root" }
         if access("/dev/net/tun", R_OK | W_OK) != 0 { return "this kernel has no /dev/net/tun" }
-        if !FileManager.default.fileExists(atPath: "/usr/sbin/ip") {
-            return "there is no ip command (Debian: iproute2)"
-        }
+        if access("/usr/sbin/ip", X_OK) != 0 { return "there is no ip command (Debian: iproute2)" }
         return nil
     }
 
     private static let namePrefix = "wswan"
+    private static let sitesMax = 8
     private static let made = Mutex(0)
 
     private let namespaces: [NetworkNamespace]
@@ -33,24 +37,22 @@ public final class PacketWAN: Sendable {
     private let relay: PacketRelay
 
     /// - Parameters:
-    ///   - line: Both directions.
-    ///   - congestion: What TCP uses on both sides (`cubic`, `bbr`); nil: what the machine does.
-    public init(_ line: Line, congestion: String? = nil, seed: UInt64 = 1, mtu: Int = 1_500) throws {
+    ///   - line: Of every site, outwards.
+    ///   - congestion: As in ``setCongestion(_:)``; nil: what the machine does.
+    public init(_ line: Line, sites: Int = 2, congestion: String? = nil, seed: UInt64 = 1, mtu: Int = 1_500) throws {
         if let obstacle = Self.obstacle { throw LabError(obstacle) }
+        precondition((2...Self.sitesMax).contains(sites), "\(sites) sites; there can be 2 to \(Self.sitesMax)")
         NetworkNamespace.sweep(prefix: Self.namePrefix)
-        let number = Self.made.withLock {
-            $0 += 1; return $0
-        }
+        let number = Self.nextNumber()
         subnet = "10.\(Int.random(in: 128...254)).\(Int.random(in: 0...255))"
         var made: [NetworkNamespace] = []
         var tuns: [Int32] = []
         do {
-            for side in Side.allCases {
-                let namespace = try NetworkNamespace(
-                    name: "\(Self.namePrefix)\(getpid())-\(number)\(side)", congestion: congestion)
+            for site in 1...sites {
+                let namespace = try NetworkNamespace(name: "\(Self.namePrefix)\(getpid())-\(number)s\(site)")
                 made.append(namespace)
-                let device = "wl\(getpid() % 10_000_000)n\(number % 100)\(side == .home ? "h" : "a")"
-                tuns.append(try Self.connect(side, namespace, subnet, device: device, mtu: mtu))
+                let device = "wl\(getpid() % 10_000_000)n\(number % 100)s\(site)"
+                tuns.append(try Self.connect(site, namespace, subnet, device: device, mtu: mtu))
             }
         } catch {
             for tun in tuns { close(tun) }
@@ -58,28 +60,40 @@ public final class PacketWAN: Sendable {
             throw error
         }
         namespaces = made
-        relay = PacketRelay(home: tuns[0], away: tuns[1], mtu: mtu, line: line, seed: seed)
+        relay = PacketRelay(sites: tuns, mtu: mtu, line: line, seed: seed)
+        guard let congestion else { return }
+        do { try setCongestion(congestion) } catch {
+            remove()
+            throw error
+        }
+    }
+
+    private static func nextNumber() -> Int {
+        made.withLock { number in
+            number += 1
+            return number
+        }
     }
 
     private static func connect(
-        _ side: Side, _ namespace: NetworkNamespace, _ subnet: String, device: String, mtu: Int
+        _ site: Int, _ namespace: NetworkNamespace, _ subnet: String, device: String, mtu: Int
     ) throws -> Int32 {
         let tun = wolfscale_open_tun(device)
         guard tun >= 0 else { throw LabError("/dev/net/tun: errno \(errno)") }
         do {
-            let own = side.rawValue
             try NetworkNamespace.ip("link set \(device) netns \(namespace.name)")
             try namespace.ip("link set \(device) name wan0")
             try namespace.ip("link set wan0 mtu \(mtu) txqueuelen 4000 up")
-            try namespace.ip("addr add \(subnet).\(own) peer \(subnet).\(3 - own) dev wan0")
+            // The sites are .1 to .14, on the line.
+            try namespace.ip("addr add \(subnet).\(site)/28 dev wan0")
             // To us: a /30 each, and by it the address that the site has on the line.
-            let ours = own * 16
+            let ours = site * 16
             try NetworkNamespace.ip("link add \(device) type veth peer name eth0 netns \(namespace.name)")
             try NetworkNamespace.ip("addr add \(subnet).\(ours + 1)/30 dev \(device)")
             try NetworkNamespace.ip("link set \(device) up")
             try namespace.ip("addr add \(subnet).\(ours + 2)/30 dev eth0")
             try namespace.ip("link set eth0 up")
-            try NetworkNamespace.ip("route add \(subnet).\(own) via \(subnet).\(ours + 2)")
+            try NetworkNamespace.ip("route add \(subnet).\(site) via \(subnet).\(ours + 2)")
         } catch {
             close(tun)
             throw error
@@ -87,33 +101,64 @@ public final class PacketWAN: Sendable {
         return tun
     }
 
-    public func namespace(_ side: Side) -> NetworkNamespace { namespaces[side.rawValue - 1] }
-    /// The site's one address: over the line from the other site, directly from the caller's namespace.
-    public func address(_ side: Side) -> String { "\(subnet).\(side.rawValue)" }
-    /// In front of a command line, to run it on that side.
-    public func prefix(_ side: Side) -> [String] { namespace(side).prefix }
+    public func namespace(_ site: Site) -> NetworkNamespace { namespaces[site.number - 1] }
+    /// The site's one address: over the line from the others, directly from the caller's namespace.
+    public func address(_ site: Site) -> String { "\(subnet).\(site.number)" }
+    /// In front of a command line, to run it there.
+    public func prefix(_ site: Site) -> [String] { namespace(site).prefix }
 
     // MARK: While it runs
 
-    /// Changes the line, both directions if none is named. Black holes are closed by it.
-    public func set(_ line: Line, _ direction: LineDirection? = nil) {
-        for each in LineDirection.allCases where direction == nil || direction == each { relay.set(line, each) }
+    /// Changes the lines that lead from these sites, all if none is named. Black holes are closed by it.
+    public func set(_ line: Line, from sites: Site...) {
+        for site in numbers(sites) { relay.set(line, from: site) }
     }
 
-    /// Swallows everything, or ends that, and leaves the rest of the line as it is.
-    public func setBlackHole(_ swallows: Bool, _ direction: LineDirection? = nil) {
-        for each in LineDirection.allCases where direction == nil || direction == each {
-            var line = relay.line(each)
+    public func line(from site: Site) -> Line { relay.line(from: site.number) }
+
+    /// Swallows everything that comes from these sites, all if none is named, or ends that, and leaves the lines as they are.
+    public func setBlackHole(_ swallows: Bool, from sites: Site...) {
+        for site in numbers(sites) {
+            var line = relay.line(from: site)
             line.swallows = swallows
-            relay.set(line, each)
+            relay.set(line, from: site)
         }
     }
 
-    public func counters(_ direction: LineDirection) -> LineCounters { relay.counters(direction) }
+    private func numbers(_ sites: [Site]) -> [Int] {
+        sites.isEmpty ? Array(1...namespaces.count) : sites.map(\.number)
+    }
 
-    /// Ends the line and removes both namespaces. What ran inside must have been ended before.
+    /// What TCP uses over the lines (`cubic`, `bbr`), for connections made from now on, unless a program chooses for its own
+    /// sockets. What was learnt about the lines by earlier ones is forgotten.
+    ///
+    /// It hangs on the route: a namespace takes its default from the machine when it is made, and it can't be set inside.
+    public func setCongestion(_ name: String) throws {
+        for (index, namespace) in namespaces.enumerated() {
+            try namespace.ip("route replace \(subnet).0/28 dev wan0 src \(subnet).\(index + 1) congctl \(name)")
+            try namespace.ip("tcp_metrics flush")
+        }
+    }
+
+    /// Of what has left a site.
+    public func counters(from site: Site) -> LineCounters { relay.counters(from: site.number) }
+
+    /// Ends the lines and removes the namespaces. What ran inside must have been ended before.
     public func remove() {
         relay.stop()
         for namespace in namespaces { namespace.remove() }
+    }
+
+    // MARK: As a network of hosts
+
+    public func address(_ host: Int) -> String { address(Site(number: host)) }
+    public func prefix(_ host: Int) -> [String] { prefix(Site(number: host)) }
+    public func isolate(_ host: Int, _ direction: IsolationDirection) {
+        setBlackHole(direction != .inward, from: Site(number: host))
+        relay.setDeaf(direction != .outward, host)
+    }
+    public func heal(_ host: Int) {
+        setBlackHole(false, from: Site(number: host))
+        relay.setDeaf(false, host)
     }
 }

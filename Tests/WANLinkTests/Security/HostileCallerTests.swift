@@ -190,6 +190,32 @@ import Testing
         try await host.close()
     }
 
+    /// Callers that go away at any moment of the handshake leave nothing behind, and a member's lines come up meanwhile.
+    @Test func handshakesThatBreakOff() async throws {
+        let authority = try TestAuthority()
+        let host = try await TestNode.start(1, of: authority)
+        let member = try await TestNode.start(2, of: authority)
+        let client = try authority.client(as: authority.texts("node-3"))
+        let seed = UInt64.random(in: 0 ... .max)
+        print("seed \(seed)")
+        var random = SplitMix(seed: seed)
+        for round in 0..<200 {
+            if round == 100 { try await member.setPeers([1: host.address]) }
+            // Beyond its handshakes a second the host closes them itself.
+            do {
+                let channel = try await connect(to: host, client)
+                let pause = TimeAmount.microseconds(Int64.random(in: 0...3_000, using: &random))
+                try await channel.eventLoop.scheduleTask(in: pause) { channel.close(promise: nil) }.futureResult.get()
+                try await channel.closeFuture.get()
+            } catch is IOError {} catch is ChannelError {}
+        }
+        try await member.delegate.wait { !$0.connected.isEmpty }
+        try await member.sendControl("whole", to: 1)
+        try await host.delegate.wait { $0.control == ["2: whole"] }
+        while try await host.onLoop({ $0.acceptedCount }) > 2 { try await Task.sleep(for: .milliseconds(5)) }
+        for node in [member, host] { try await node.close() }
+    }
+
     /// One that is done with TLS and then says nothing.
     @Test func oneThatGoesSilentAfterTLS() async throws {
         let authority = try TestAuthority()

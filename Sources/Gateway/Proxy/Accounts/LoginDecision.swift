@@ -25,21 +25,28 @@ enum LoginDecision: Equatable {
     case locked
     case denied
 
+    /// The account that the server takes for a client: the first match only, of the most specific host, a named user before the
+    /// anonymous one.
+    static func account(
+        of accounts: [ProxyAccount], user: String, address: String, resolvesLoopback: Bool
+    ) -> ProxyAccount? {
+        accounts.filter {
+            ($0.user == user || $0.user.isEmpty)
+                && HostPattern(text: $0.host).matches(address, resolvesLoopback: resolvesLoopback)
+        }.max { one, other in
+            let (first, second) = (HostPattern(text: one.host).specificity, HostPattern(text: other.host).specificity)
+            return first != second ? first < second : one.user.isEmpty && !other.user.isEmpty
+        }
+    }
+
     /// - Parameters:
     ///   - reply: the client's answer to `salt`, 20 bytes or none.
     static func make(
         accounts: [ProxyAccount], user: String, address: String, resolvesLoopback: Bool, reply: [UInt8], salt: [UInt8]
     ) -> LoginDecision {
-        let candidates = accounts.filter {
-            ($0.user == user || $0.user.isEmpty)
-                && HostPattern(text: $0.host).matches(address, resolvesLoopback: resolvesLoopback)
-        }
-        // The server takes the first match only: the most specific host, then a named user before the anonymous one.
-        let best = candidates.max { one, other in
-            let (first, second) = (HostPattern(text: one.host).specificity, HostPattern(text: other.host).specificity)
-            return first != second ? first < second : one.user.isEmpty && !other.user.isEmpty
-        }
-        guard let account = best else { return .denied }
+        guard
+            let account = account(of: accounts, user: user, address: address, resolvesLoopback: resolvesLoopback)
+        else { return .denied }
         var otherPlugin: String?
         for method in account.methods {
             switch method {

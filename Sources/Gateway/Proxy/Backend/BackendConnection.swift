@@ -4,6 +4,8 @@ import NIOCore
 
 /// What a ``BackendConnection`` tells its session; always on the loop of both.
 protocol BackendOwner: AnyObject {
+    /// Whether the client's login may be repeated from this address of ours.
+    func backend(_ backend: BackendConnection, mayLogInFrom address: String) -> Bool
     /// The login needs the client's own answer to this packet.
     func backend(_ backend: BackendConnection, asks payload: ByteBuffer)
     /// Logged in; the connection has the schema it was given and nothing else of the session.
@@ -180,7 +182,23 @@ final class BackendConnection: ChannelInboundHandler, @unchecked Sendable {  // 
     func channelInactive(context: ChannelHandlerContext) { end(.lost("the server closed the connection")) }
     func errorCaught(context: ChannelHandlerContext, error: any Error) { end(.lost("\(error)")) }
 
+    /// The server's own words for an account that does not fit the address it is used from.
+    private func refuseAddress(_ address: String) {
+        end(
+            .said(
+                ServerError(
+                    code: 1045, sqlState: "28000",
+                    message: "Access denied: the database would see the proxy's address \(address), to which another "
+                        + "account belongs than to the client's; allow the account from both, and no other"),
+                atLogin: true))
+    }
+
     private func receiveLogin(_ bytes: inout ByteBuffer) {
+        if let address = context?.channel.localAddress?.ipAddress, login.greeting == nil,
+            owner?.backend(self, mayLogInFrom: address) == false
+        {
+            return refuseAddress(address)
+        }
         do throws(WireError) {
             while !isReady, let packet = try decoder.next(from: &bytes) {
                 switch login.receive(packet) {

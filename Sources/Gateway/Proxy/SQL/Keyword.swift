@@ -62,6 +62,7 @@ enum Keyword: UInt8, Sendable {
         (WordKey("SESSION_TRACK_SCHEMA"), .sessionTrack), (WordKey("SESSION_TRACK_STATE_CHANGE"), .sessionTrack),
         (WordKey("SESSION_TRACK_TRANSACTION_INFO"), .sessionTrack),
         (WordKey("GET_LOCK"), .namedLock),
+        (WordKey("WARNING_COUNT"), .lastStatementFunction), (WordKey("ERROR_COUNT"), .lastStatementFunction),
         (WordKey("FOUND_ROWS"), .lastStatementFunction), (WordKey("ROW_COUNT"), .lastStatementFunction),
     ]
 

@@ -107,7 +107,7 @@ struct StatementClassifier {
         while let (token, keyword) = advance() {
             if Self.forbidsReplica(token, keyword, after: last) { summary.route = max(summary.route, .leader) }
             switch token.kind {
-            case .systemVariable: summary.route = max(summary.route, .anywhere)
+            case .systemVariable: summary.route = max(summary.route, routeOfVariable(token))
             case .symbol(UInt8(ascii: "(")):
                 summary.route = max(summary.route, routeOfCall())
             default: break
@@ -150,6 +150,13 @@ struct StatementClassifier {
             }
         case .string, .number, .userVariable, .systemVariable, .symbol, .executableComment, .broken: return .replica
         }
+    }
+
+    /// `@@warning_count` and `@@error_count` are the last statement's.
+    private func routeOfVariable(_ token: SQLToken) -> StatementRoute {
+        let name = bytes[token.range].dropFirst(2)
+        let word = name.lastIndex(of: UInt8(ascii: ".")).map { name[($0 + 1)...] } ?? name
+        return Keyword.of(word) == .lastStatementFunction ? .asBefore : .anywhere
     }
 
     private mutating func show() -> StatementSummary {

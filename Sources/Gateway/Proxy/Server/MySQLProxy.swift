@@ -42,6 +42,10 @@ public final class MySQLProxy: Service {
         for worker in workers { worker.eventLoop.execute { worker.update(view) } }
     }
 
+    /// From now on for so long nobody else than the leader of the last view can have become leader; reads that must be the latest
+    /// wait when that is over. Without a first call they never do.
+    public func trustLeader(for time: TimeAmount) { shared.trustLeader(until: .now() + time) }
+
     /// How many clients are connected.
     public var connectionCount: Int { shared.count }
 

@@ -24,6 +24,8 @@ public struct ProxyConfiguration: Sendable {
     public var allowsStaleReads = true
     /// For logging in: from the connection to the end of the authentication.
     public var loginTimeout = TimeAmount.seconds(10)
+    /// Whether the databases take loopback for `localhost`: not with `skip_name_resolve`.
+    public var resolvesLoopback = true
     /// For clients that ask for TLS; nil offers none.
     public var tls: NIOSSLContext?
     /// Whether others are refused.

@@ -2,6 +2,7 @@ import ClusterCore
 import Logging
 import NIOConcurrencyHelpers
 import NIOCore
+import Synchronization
 
 /// What the sessions of one event loop share. Confined to its loop, but for what is in ``ProxyShared``.
 final class ProxyWorker: @unchecked Sendable {  // all state is confined to the loop
@@ -51,7 +52,7 @@ final class ProxyWorker: @unchecked Sendable {  // all state is confined to the 
     }
 
     var serverVersion: String { shared.serverVersion }
-    var resolvesLoopback: Bool { true }
+    var resolvesLoopback: Bool { configuration.resolvesLoopback }
 
     func learned(version: String?) { if let version { shared.learned(version: version) } }
 }
@@ -74,6 +75,15 @@ final class ProxyShared: Sendable {
         self.connectionsMax = connectionsMax
         base = 1 << 31 | UInt32(number & 0x3FF) << 20
     }
+
+    private let lease = Atomic<UInt64>(UInt64.max)
+
+    func trustLeader(until deadline: NIODeadline) {
+        lease.store(deadline.uptimeNanoseconds, ordering: .releasing)
+    }
+
+    /// Whether the leader is known to be the only one at this moment.
+    var trustsLeader: Bool { NIODeadline.now().uptimeNanoseconds < lease.load(ordering: .acquiring) }
 
     /// A new session's place; nil when all are taken.
     func admit(_ make: (UInt32) -> ProxySession) -> ProxySession? {

@@ -29,7 +29,10 @@ struct ClientCommand {
     }
 
     /// Done twice it does no more than done once: it may be asked again when a database is lost.
-    var isRead: Bool { isWhole && summary.verb == .select && summary.route < .asBefore && summary.effects.isEmpty }
+    var isRead: Bool {
+        guard isWhole else { return false }
+        return command == Command.prepare || (summary.route < .asBefore && summary.effects.isEmpty)
+    }
 
     /// One statement that a read-only server refuses before it has done anything, or undoes wholly.
     var isRefusedWholly: Bool {

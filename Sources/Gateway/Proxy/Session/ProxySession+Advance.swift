@@ -117,6 +117,13 @@ extension ProxySession {
         if backend.isReplica, !request.hasAwaited, !isReadingAtReplica, state.consistency == .causal {
             return awaitToken(at: backend)
         }
+        if state.consistency == .leader, request.summary.verb == .select, !state.isInTransaction,
+            !worker.shared.trustsLeader
+        {
+            // Another may have been elected and have written meanwhile.
+            guard !isWaitOver else { return awaitLeaderOrRefuse() }
+            return retryLeaderSoon()
+        }
         dispatch(request, to: backend)
     }
 

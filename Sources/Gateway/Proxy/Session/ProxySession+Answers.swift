@@ -205,7 +205,7 @@ extension ProxySession: BackendOwner {
             retry(toLeader: true)
             return true
         }
-        guard code == 1290, request.isRefusedWholly, !state.isInTransaction, readOnlyRetries < Self.readOnlyRetriesMax,
+        guard code == 1290, request.isRefusedWholly, !state.isInTransaction, readOnlyRetries < readOnlyRetriesMax,
             bytes.getString(at: bytes.readerIndex + range.lowerBound, length: range.count)?.contains("read-only")
                 == true
         else { return false }
@@ -219,12 +219,15 @@ extension ProxySession: BackendOwner {
         return true
     }
 
-    static let readOnlyRetriesMax = 400
+    private var readOnlyRetriesMax: Int {
+        Int(worker.configuration.failoverWait.nanoseconds / Self.retryInterval.nanoseconds)
+    }
 
     /// The answer has gone: takes in what the command did to the session, and the next command.
     func complete(failed: Bool = false) {
         guard let request = current, let backend = answering else { return }
         readOnlyRetries = 0
+        repeats = 0
         if streaming == nil { answering = nil }
         current = nil
         settle(request, backend, failed: failed)

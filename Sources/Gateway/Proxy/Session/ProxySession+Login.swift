@@ -91,12 +91,25 @@ extension ProxySession {
                     accounts: found, user: hello.user, address: clientAddress,
                     resolvesLoopback: worker.resolvesLoopback, reply: reply, salt: salt)
                 if decision == .denied, !isFresh, !fresh { return check(reply: reply, fresh: true) }
+                self.accounts = found
+                accountHost = account(from: clientAddress)?.host ?? ""
                 decided(decision, usedPassword: !reply.isEmpty)
             case .failure(let error):
                 logger.warning("accounts can't be read", metadata: ["error": "\(error)"])
                 refuse(1105, "HY000", "The proxy can't read the accounts at the moment; try again")
             }
         }
+    }
+
+    private func account(from address: String) -> ProxyAccount? {
+        LoginDecision.account(
+            of: accounts, user: hello?.user ?? "", address: address, resolvesLoopback: worker.resolvesLoopback)
+    }
+
+    /// A database sees the proxy's address. It must find the same account for it as for the client's: with another it would give rights
+    /// that are meant for another host.
+    func backend(_ backend: BackendConnection, mayLogInFrom address: String) -> Bool {
+        account(from: address)?.host == accountHost
     }
 
     var clientAddress: String {
@@ -164,7 +177,11 @@ extension ProxySession {
 
     /// A client is logged in when a database has let it in: then the default schema, limits and locks are the server's to judge.
     func connectAtLogin() {
-        guard phase == .checking, leader == nil, replica == nil else { return }
+        guard phase == .checking else { return }
+        // From here on the wait for a leader is bounded by its own time.
+        loginDeadline?.cancel()
+        if let leader, leader.epoch != view.leader?.epoch { forget(leader) }
+        guard leader == nil, replica == nil else { return }
         if let target = view.leader {
             stopWaiting()
             leader = open(target.address, isReplica: false, epoch: target.epoch)

@@ -49,7 +49,7 @@ extension ProxySession {
         replicaRetryAt = .now() + .seconds(1)
         if isReadingAtReplica { return close() }
         guard answering === backend else { return advance() }
-        guard let request = current, !request.isAnswered, request.isWhole else { return close() }
+        guard let request = current, !request.isAnswered, request.isWhole, mayRepeat() else { return close() }
         retry(toLeader: true)
     }
 
@@ -58,7 +58,9 @@ extension ProxySession {
         let isInTransaction = state.isInTransaction && !isReadingAtReplica
         if isKilled { return close() }
         if wasAnswering {
-            guard let request = current, request.isRead, !request.isAnswered, !isInTransaction else { return close() }
+            guard let request = current, request.isRead, !request.isAnswered, !isInTransaction, mayRepeat() else {
+                return close()
+            }
             guard dropLeader() else { return }
             answering = nil
             current?.isSent = false

@@ -136,7 +136,10 @@ extension ProxySession {
             statements[id]?.typesAreKnown.leader = true
         }
         let flagAt = packet.readerIndex + Self.typesFlagOffset(statement.parameterCount)
-        guard !known, let types = statement.types, packet.getInteger(at: flagAt, as: UInt8.self) == 0 else { return }
+        // In a command that is passed on in pieces nothing can be put in.
+        guard !known, current?.isWhole == true, let types = statement.types,
+            packet.getInteger(at: flagAt, as: UInt8.self) == 0
+        else { return }
         let rest = packet.writerIndex - flagAt - 1
         guard
             var payload = packet.getSlice(

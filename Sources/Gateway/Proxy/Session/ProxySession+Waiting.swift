@@ -49,6 +49,7 @@ extension ProxySession {
         case .checking: connectAtLogin()
         case .ready:
             leaveOldLeader()
+            leaveOldReplica()
             advance()
         case .greeted, .switching, .relaying, .closed: break
         }
@@ -74,6 +75,20 @@ extension ProxySession {
                 self.close()
             }
         }
+    }
+
+    /// A replica that is none any more, or too far behind.
+    private func leaveOldReplica() {
+        guard phase == .ready, let replica, replica.address != view.replica, !isReadingAtReplica else { return }
+        guard answering === replica else {
+            forget(replica)
+            return forgetReplicaStatements()
+        }
+        // One that has stopped answering would hold the client for ever.
+        guard let request = current, request.isRead, !request.isAnswered else { return }
+        forget(replica)
+        forgetReplicaStatements()
+        retry(toLeader: true)
     }
 
     static let grace = TimeAmount.seconds(2)
@@ -112,6 +127,14 @@ extension ProxySession {
             statements[id]?.typesAreKnown.replica = false
         }
     }
+
+    /// Whether the command under way may be asked once more after a loss; one that takes its server down must not go on for ever.
+    func mayRepeat() -> Bool {
+        repeats += 1
+        return repeats <= Self.repeatsMax
+    }
+
+    static let repeatsMax = 3
 
     /// Asks the command under way again; it is as if it had not been sent.
     func retry(toLeader: Bool) {

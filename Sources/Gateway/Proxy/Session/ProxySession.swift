@@ -37,6 +37,9 @@ final class ProxySession: ChannelInboundHandler, @unchecked Sendable {  // all s
     var hello: HandshakeResponse?
     var secret = BackendSecret.empty
     var isEncrypted = false
+    /// The accounts of the client's name, and the host pattern of the one that let it in.
+    var accounts: [ProxyAccount] = []
+    var accountHost = ""
     var loginDeadline: Scheduled<Void>?
     var state: SessionState
 
@@ -57,6 +60,8 @@ final class ProxySession: ChannelInboundHandler, @unchecked Sendable {  // all s
     /// The wait for a leader was as long as it may be.
     var isWaitOver = false
     var retryLeaderAt = NIODeadline.uptimeNanoseconds(0)
+    /// How often the command under way was asked again after its database was lost.
+    var repeats = 0
     /// How often the command under way was refused by leaders that were none any more.
     var readOnlyRetries = 0
     /// What the server tells must be asked for again.
@@ -92,7 +97,10 @@ final class ProxySession: ChannelInboundHandler, @unchecked Sendable {  // all s
     // MARK: The client's channel
 
     func handlerAdded(context: ChannelHandlerContext) { self.context = context }
-    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+    func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
+        close()
+    }
 
     func channelActive(context: ChannelHandlerContext) {
         worker.opened(self)
@@ -105,7 +113,12 @@ final class ProxySession: ChannelInboundHandler, @unchecked Sendable {  // all s
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         var bytes = unwrapInboundIn(data)
-        if input.readableBytes == 0 { input = bytes } else { input.writeBuffer(&bytes) }
+        if input.readableBytes == 0 {
+            input = bytes
+        } else {
+            if input.readerIndex > Self.inputBytesMax { input.discardReadBytes() }
+            input.writeBuffer(&bytes)
+        }
         if streaming != nil { stream() }
         pump()
     }
