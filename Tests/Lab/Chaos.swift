@@ -15,6 +15,7 @@ struct Chaos: ParsableCommand {
     @Flag(help: "The hosts are 20 ms apart, and the lines between them lose packets, jam and break; needs root.")
     var wan = false
     @Flag(help: "The members talk TLS.") var tls = false
+    @Flag(help: "Clients use the proxies of all nodes, and read what they wrote.") var throughProxy = false
     @Flag(help: "One JSON object a line.") var json = false
     @Flag(help: "Leave the folder of the run.") var keep = false
 
@@ -24,7 +25,7 @@ struct Chaos: ParsableCommand {
         if network == nil { progress("no root or no nft: runs without partitions") }
         defer { network?.remove() }
         let cluster = try LabCluster(
-            name: "chaos", settings: wan ? LabCluster.distantElections : LabCluster.quickElections, tls: tls)
+            name: "chaos", settings: settings.merging(AgentStep.settings) { $1 }, tls: tls)
         progress("folder \(cluster.folder)")
         var failed = true
         defer { cluster.remove(keep: keep || failed) }
@@ -45,7 +46,7 @@ struct Chaos: ParsableCommand {
             }
             plan = (0..<faults).map { wanted[$0 % wanted.count] }
         }
-        let workload = Workload(cluster: cluster, clients: clients)
+        let workload = Workload(cluster: cluster, clients: clients, route: throughProxy ? .proxies : .databases)
         workload.start()
         var totals = Workload.Verdict()
         for (index, fault) in plan.enumerated() {
@@ -67,7 +68,7 @@ struct Chaos: ParsableCommand {
             if json {
                 try printJSON([
                     "fault": fault.rawValue, "number": index + 1, "gap_ms": gap, "acknowledged": totals.acknowledged,
-                    "lost": totals.lost.count, "phantom": totals.phantom.count,
+                    "lost": totals.lost.count, "phantom": totals.phantom.count, "stale": totals.stale.count,
                 ])
             } else {
                 printLine("\(index + 1)/\(plan.count) \(fault.rawValue): writes paused \(Int(gap)) ms; \(totals)")
@@ -84,11 +85,17 @@ struct Chaos: ParsableCommand {
             try printJSON([
                 "summary": true, "seed": seed, "faults": plan.count, "acknowledged": totals.acknowledged,
                 "unknown": totals.unknown, "lost": totals.lost.count, "phantom": totals.phantom.count, "diverged": 0,
+                "reads": totals.reads, "stale": totals.stale.count,
             ])
         } else {
             printLine("\(plan.count) faults, seed \(seed): \(totals); all nodes equal")
         }
         if failed { throw ExitCode.failure }
+    }
+
+    private var settings: [String: [String]] {
+        let elections = wan ? LabCluster.distantElections : LabCluster.quickElections
+        return throughProxy ? elections.merging(["proxy": ["enabled = true"]]) { $0 + $1 } : elections
     }
 
     private func makeNetwork() throws -> (any HostNetwork)? {

@@ -7,22 +7,6 @@ import Testing
 extension LabTests {
     /// Each mistake ends in one clear message with the remedy, an exit code that is not 0, and nothing lost.
     @Suite struct BadInputTests {
-        private func requireRefusal(
-            _ node: LabNode, _ arguments: [String] = ["start"], saying words: [String],
-            within limit: Duration = .seconds(60),
-            sourceLocation: SourceLocation = #_sourceLocation
-        ) throws {
-            let result = try Lab.run(
-                "timeout", ["\(limit.components.seconds)", Lab.agent] + arguments + ["--config", node.configuration],
-                expecting: nil)
-            #expect(result.status != 0 && result.status != 124, "exit \(result.status)", sourceLocation: sourceLocation)
-            for word in words {
-                #expect(
-                    result.output.localizedCaseInsensitiveContains(word), "\(word) in: \(result.output.suffix(800))",
-                    sourceLocation: sourceLocation)
-            }
-        }
-
         private func withNode(_ name: String, _ body: (LabCluster, LabNode) throws -> Void) throws {
             try LabTests.withCluster(name, nodes: 0) { cluster in try body(cluster, try cluster.addNode()) }
         }
@@ -30,19 +14,20 @@ extension LabTests {
         @Test func configurationMistakesAreNamed() throws {
             try withNode("config") { _, node in
                 try node.writeConfiguration(["cluster": ["heartbeat_intervall_ms = 100"]])
-                try requireRefusal(node, ["validate"], saying: ["heartbeat_intervall_ms", "heartbeat_interval_ms"])
-                try requireRefusal(node, saying: ["heartbeat_interval_ms"])
+                try LabTests.requireRefusal(
+                    node, ["validate"], saying: ["heartbeat_intervall_ms", "heartbeat_interval_ms"])
+                try LabTests.requireRefusal(node, saying: ["heartbeat_interval_ms"])
                 try node.writeConfiguration(["database": ["port = \"many\""]])
-                try requireRefusal(node, ["validate"], saying: ["database.port"])
+                try LabTests.requireRefusal(node, ["validate"], saying: ["database.port"])
                 try "[node\nid =".write(toFile: node.configuration, atomically: true, encoding: .utf8)
-                try requireRefusal(node, ["validate"], saying: [node.configuration])
+                try LabTests.requireRefusal(node, ["validate"], saying: [node.configuration])
                 try FileManager.default.removeItem(atPath: node.configuration)
-                try requireRefusal(node, ["validate"], saying: ["wolfscale init"])
+                try LabTests.requireRefusal(node, ["validate"], saying: ["wolfscale init"])
             }
         }
 
         @Test func aNodeThatBelongsNowhereIsToldHowToBegin() throws {
-            try withNode("nowhere") { _, node in try requireRefusal(node, saying: ["--bootstrap", "join"]) }
+            try withNode("nowhere") { _, node in try LabTests.requireRefusal(node, saying: ["--bootstrap", "join"]) }
         }
 
         @Test func portsInUseAreNamedWithTheirKeys() throws {
@@ -53,7 +38,7 @@ extension LabTests {
                 ] {
                     let occupant = try occupy(port)
                     defer { close(occupant) }
-                    try requireRefusal(node, ["start", "--bootstrap"], saying: ["in use", key])
+                    try LabTests.requireRefusal(node, ["start", "--bootstrap"], saying: ["in use", key])
                 }
             }
         }
@@ -76,12 +61,12 @@ extension LabTests {
         @Test func aDataDirectoryOfAnotherNodeIsRefused() throws {
             try LabTests.withCluster("foreign", nodes: 1) { cluster in
                 let node = cluster.nodes[0]
-                try requireRefusal(node, saying: ["lock", "\(node.agentPID ?? 0)"])
+                try LabTests.requireRefusal(node, saying: ["lock", "\(node.agentPID ?? 0)"])
                 node.endAgent(SIGTERM)
                 try node.writeConfiguration(["node": ["id = \"someone-else\""]])
-                try requireRefusal(node, saying: ["node-1", "someone-else", "data_dir"])
+                try LabTests.requireRefusal(node, saying: ["node-1", "someone-else", "data_dir"])
                 try node.writeConfiguration(["cluster": ["name = \"other\""]])
-                try requireRefusal(node, saying: ["other", "cluster.name"])
+                try LabTests.requireRefusal(node, saying: ["other", "cluster.name"])
             }
         }
 
@@ -100,7 +85,7 @@ extension LabTests {
                 try file.seek(toOffset: 6_000)
                 try file.write(contentsOf: Data([byte ^ 0x40]))
                 try file.close()
-                try requireRefusal(node, saying: [segment, "committed"])
+                try LabTests.requireRefusal(node, saying: [segment, "committed"])
                 #expect(FileManager.default.fileExists(atPath: folder + "/" + segment))
             }
         }

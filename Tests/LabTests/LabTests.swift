@@ -26,4 +26,21 @@ struct LabTests {
         let folder = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("Corpus")
         return try String(contentsOf: folder.appendingPathComponent(name), encoding: .utf8)
     }
+
+    /// Runs a command that must end with one clear message.
+    static func requireRefusal(
+        _ node: LabNode, _ arguments: [String] = ["start"], saying words: [String],
+        within limit: Duration = .seconds(60),
+        sourceLocation: SourceLocation = #_sourceLocation
+    ) throws {
+        let result = try Lab.run(
+            "timeout", ["\(limit.components.seconds)", Lab.agent] + arguments + ["--config", node.configuration],
+            expecting: nil)
+        #expect(result.status != 0 && result.status != 124, "exit \(result.status)", sourceLocation: sourceLocation)
+        for word in words {
+            #expect(
+                result.output.localizedCaseInsensitiveContains(word), "\(word) in: \(result.output.suffix(800))",
+                sourceLocation: sourceLocation)
+        }
+    }
 }

@@ -8,7 +8,7 @@ public enum Fault: String, CaseIterable, Sendable {
     case agentFrozen, databaseFrozen, bothFrozen
     case followerKilled, followerFrozen
     case leaderIsolated, leaderDeaf, leaderMute
-    case agentKilledInPromotion, agentKilledInDemotion, switchover, gracefulStop
+    case agentKilledInPromotion, agentKilledInDemotion, agentKilledAtStep, switchover, gracefulStop
     /// Of lines between the hosts: all of one host's cut for a moment, very lossy, very slow.
     case linesCut, linesLossy, linesSlow
 
@@ -33,6 +33,7 @@ public struct FaultInjector {
     /// The same network, if it has lines.
     private var wan: PacketWAN? { network as? PacketWAN }
     private var generator: SeededGenerator
+    private var steps: [AgentStep] = []
 
     public init(cluster: LabCluster, network: (any HostNetwork)?, seed: UInt64) {
         self.cluster = cluster
@@ -118,6 +119,9 @@ public struct FaultInjector {
             usleep(useconds_t.random(in: 0...150_000, using: &generator))
             leader.endAgent(SIGKILL)
             try leader.start(.again)
+        case .agentKilledAtStep:
+            if steps.isEmpty { steps = AgentStep.all.shuffled(using: &generator) }
+            _ = try killAgent(at: steps.removeLast())
         case .switchover:
             _ = try leader.http("POST", "/cluster/switchover", body: "{}")
         case .gracefulStop:
@@ -133,6 +137,27 @@ public struct FaultInjector {
             }
         }
         try recover()
+    }
+
+    /// Brings the step about, kills the agent that comes to it, and makes everything run again.
+    ///
+    /// - Returns: whether any agent came to it; a deposed leader whose database needs no fence, for one, does not.
+    public func killAgent(at step: AgentStep) throws -> Bool {
+        let leader = try cluster.waitUntilWritable(within: .seconds(90))
+        let watched = step.scenario == .promotion ? cluster.nodes.filter { $0 !== leader } : [leader]
+        let killer = try StepKiller(step, of: watched)
+        switch step.scenario {
+        case .promotion, .demotion:
+            // The answer may never come: its agent is about to die.
+            Thread { _ = try? leader.http("POST", "/cluster/switchover", body: "{}") }.start()
+        case .fencing:
+            leader.signalAgent(SIGSTOP)
+            try survive(without: leader)
+            leader.signalAgent(SIGCONT)
+        }
+        let killed = killer.wait(within: .seconds(5))
+        try recover()
+        return killed != nil
     }
 
     /// Waits until another node than this one is writable.

@@ -31,6 +31,9 @@ public final class LabCluster: @unchecked Sendable {
         "link": ["timeout_ms = 1500"],
     ]
 
+    /// Quick elections, with a proxy on every node.
+    public static let proxied = quickElections.merging(["proxy": ["enabled = true"]]) { $0 + $1 }
+
     /// Makes a node, not yet started. `more` is added to the cluster's settings.
     ///
     /// - Parameter certificate: whether it gets one now, in a cluster with TLS; without, it needs a token to join.

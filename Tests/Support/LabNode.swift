@@ -11,6 +11,7 @@ public final class LabNode: @unchecked Sendable {
     public let peerPort: Int
     public let apiPort: Int
     public let databasePort: Int
+    public let proxyPort: Int
     /// In front of the agent's command line, as `ip netns exec NAME`.
     public var prefix: [String] = []
     /// Whether the members talk TLS; without it `tls.required = false` opens other addresses than loopback.
@@ -20,7 +21,10 @@ public final class LabNode: @unchecked Sendable {
 
     public var configuration: String { folder + "/wolfscale.toml" }
     public var dataDirectory: String { folder + "/data" }
-    public var socket: String { dataDirectory + "/run/mariadbd.sock" }
+    /// Where an attached database lies; nil for a managed one.
+    public internal(set) var databaseFolder: String?
+    public var socket: String { databaseFolder.map { $0 + "/server.sock" } ?? dataDirectory + "/run/mariadbd.sock" }
+    private var pidFile: String { databaseFolder.map { $0 + "/server.pid" } ?? dataDirectory + "/run/mariadbd.pid" }
     public var log: String { folder + "/agent.log" }
     public var address: String { "\(host):\(peerPort)" }
 
@@ -40,6 +44,7 @@ public final class LabNode: @unchecked Sendable {
         self.peerPort = try peerPort ?? Lab.freePort()
         self.apiPort = try apiPort ?? Lab.freePort()
         self.databasePort = try databasePort ?? Lab.freePort()
+        proxyPort = try Lab.freePort()
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     }
 
@@ -55,7 +60,7 @@ public final class LabNode: @unchecked Sendable {
                 ]
             ),
             ("api", ["bind_address = \"\(host):\(apiPort)\"", "token_file = \"\(folder)/token\""]),
-            ("proxy", ["enabled = false"]),
+            ("proxy", ["enabled = false", "bind_address = \"\(host):\(proxyPort)\""]),
             ("cluster", []),
             ("tls", host == "127.0.0.1" || isSecured ? [] : ["required = false"]),
         ]
@@ -129,12 +134,12 @@ public final class LabNode: @unchecked Sendable {
 
     // MARK: The database
 
-    /// The managed mariadbd's, if it runs.
+    /// The database's, if it runs.
     public var databasePID: pid_t? {
-        guard let data = FileManager.default.contents(atPath: dataDirectory + "/run/mariadbd.pid"),
+        guard let data = FileManager.default.contents(atPath: pidFile),
             let pid = pid_t(String(decoding: data, as: UTF8.self).trimmingCharacters(in: .whitespacesAndNewlines)),
             let line = FileManager.default.contents(atPath: "/proc/\(pid)/cmdline"),
-            String(decoding: line, as: UTF8.self).contains(dataDirectory)
+            String(decoding: line, as: UTF8.self).contains(databaseFolder ?? dataDirectory)
         else { return nil }
         return pid
     }
@@ -142,18 +147,28 @@ public final class LabNode: @unchecked Sendable {
     public func signalDatabase(_ signal: Int32) { if let databasePID { kill(databasePID, signal) } }
 
     /// A session as the OS user that runs the agent, who may do everything.
-    public func administrator() throws -> SQLSession {
+    public func administrator(database: String? = nil) throws -> SQLSession {
         try SQLSession(
             SQLConfiguration(
-                address: .unix(socket), user: NSUserName(), connectTimeout: .seconds(2), readTimeout: .seconds(60)))
+                address: .unix(socket), user: NSUserName(), database: database, connectTimeout: .seconds(2),
+                readTimeout: .seconds(60)))
     }
 
     /// A session as the application.
     public func client(readTimeout: Duration? = .seconds(30)) throws -> SQLSession {
-        try SQLSession(
+        if databaseFolder != nil { return try administrator(database: Self.schema) }
+        return try SQLSession(
             SQLConfiguration(
                 address: .tcp(host: host, port: databasePort), user: Self.user, password: Self.password,
                 database: Self.schema, connectTimeout: .seconds(1), readTimeout: readTimeout))
+    }
+
+    /// A session as the application through this node's proxy, which must be enabled.
+    public func proxyClient(readTimeout: Duration? = .seconds(30)) throws -> SQLSession {
+        try SQLSession(
+            SQLConfiguration(
+                address: .tcp(host: host, port: proxyPort), user: Self.user, password: Self.password,
+                database: Self.schema, connectTimeout: .seconds(15), readTimeout: readTimeout))
     }
 
     // MARK: HTTP

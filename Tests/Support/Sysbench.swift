@@ -1,15 +1,17 @@
 import Foundation
 
-/// Runs of sysbench's write-only workload.
+/// Runs of sysbench's OLTP workloads.
 public struct Sysbench: Sendable {
     public struct Result: Sendable {
         public var transactionsPerSecond: Double
         public var transactions: Int
         public var p95Milliseconds: Double
+        public var queriesPerSecond = 0.0
     }
 
     public var host: String
     public var port: Int
+    public var work = "oltp_write_only"
     public var tables = 4
     public var rows = 10_000
 
@@ -20,7 +22,7 @@ public struct Sysbench: Sendable {
 
     private var common: [String] {
         [
-            "oltp_write_only", "--db-driver=mysql", "--mysql-host=\(host)", "--mysql-port=\(port)",
+            work, "--db-driver=mysql", "--mysql-host=\(host)", "--mysql-port=\(port)",
             "--mysql-user=\(LabNode.user)", "--mysql-password=\(LabNode.password)", "--mysql-db=\(LabNode.schema)",
             "--tables=\(tables)", "--table-size=\(rows)",
         ]
@@ -50,6 +52,10 @@ public struct Sysbench: Sendable {
                 result.transactions = Int(words[1]) ?? 0
                 result.transactionsPerSecond = Double(words[2]) ?? 0
             }
+            if line.contains("queries:"), !line.contains("performed") {
+                let words = line.split(whereSeparator: { " ()\t".contains($0) })
+                result.queriesPerSecond = Double(words[2]) ?? 0
+            }
             if let value = number(after: "95th percentile:", in: line) { result.p95Milliseconds = value }
         }
         guard result.transactions > 0 else { throw LabError("sysbench wrote nothing: \(output)") }
@@ -73,13 +79,18 @@ public enum ProcessUsage {
     }
 
     /// The most memory that was ever resident, in MiB.
-    public static func peakResidentMB(_ pid: Int32) -> Double {
+    public static func peakResidentMB(_ pid: Int32) -> Double { memoryMB(pid, "VmHWM:") }
+
+    /// The memory that is resident now, in MiB.
+    public static func residentMB(_ pid: Int32) -> Double { memoryMB(pid, "VmRSS:") }
+
+    private static func memoryMB(_ pid: Int32, _ field: String) -> Double {
         guard
             let text = FileManager.default.contents(atPath: "/proc/\(pid)/status").map({
                 String(decoding: $0, as: UTF8.self)
             })
         else { return 0 }
-        for line in text.split(separator: "\n") where line.hasPrefix("VmHWM:") {
+        for line in text.split(separator: "\n") where line.hasPrefix(field) {
             return (Double(line.split(whereSeparator: { " \t".contains($0) })[1]) ?? 0) / 1024
         }
         return 0

@@ -6,12 +6,24 @@ import MariaDBClient
 ///
 /// Each client alternates appends (one row, autocommit) and transfers between two accounts (a transaction of three statements).
 public final class Workload: @unchecked Sendable {
+    /// How clients reach the cluster.
+    public enum Route: Sendable {
+        /// At whichever database is writable.
+        case databases
+        /// Through the proxies of all nodes; each write is read again, which must find it.
+        case proxies
+    }
+
     public struct Told: Sendable {
         public var acknowledged: Set<UInt64> = []
         public var failed: Set<UInt64> = []
         public var unknown: Set<UInt64> = []
+        /// Acknowledged writes that their own session, or a session that reads at the leader, then did not see.
+        public var stale: [UInt64] = []
+        public var reads = 0
         /// When a write was acknowledged, seconds on a monotonic clock.
         public var lastAcknowledgement = 0.0
+        public var lastWritten: UInt64 = 0
     }
 
     public struct Verdict: Sendable, CustomStringConvertible {
@@ -21,14 +33,17 @@ public final class Workload: @unchecked Sendable {
         public var lost: [UInt64] = []
         public var phantom: [UInt64] = []
         public var balanceError: Int64 = 0
+        public var stale: [UInt64] = []
+        public var reads = 0
 
         public init() {}
 
-        public var isClean: Bool { lost.isEmpty && phantom.isEmpty && balanceError == 0 }
+        public var isClean: Bool { lost.isEmpty && phantom.isEmpty && stale.isEmpty && balanceError == 0 }
         public var description: String {
             "acknowledged \(acknowledged), failed \(failed), unknown \(unknown), lost \(lost.count), "
                 + "phantom \(phantom.count), balance off by \(balanceError)"
-                + (isClean ? "" : " (lost \(lost.prefix(5)), phantom \(phantom.prefix(5)))")
+                + (reads > 0 ? ", reads \(reads), stale \(stale.count)" : "")
+                + (isClean ? "" : " (stale \(stale.prefix(5)), lost \(lost.prefix(5)), phantom \(phantom.prefix(5)))")
         }
     }
 
@@ -37,16 +52,19 @@ public final class Workload: @unchecked Sendable {
 
     private let cluster: LabCluster
     private let clients: Int
+    private let route: Route
     private let lock = NSLock()
     private var told = Told()
     private var nextID: UInt64 = 1
     private var stopped = false
+    private var connects = 0
     private var threads: [Thread] = []
     private let finished = DispatchGroup()
     private var acknowledgements: [Double] = []
 
-    public init(cluster: LabCluster, clients: Int) {
+    public init(cluster: LabCluster, clients: Int, route: Route = .databases) {
         self.cluster = cluster
+        self.route = route
         self.clients = clients
     }
 
@@ -113,6 +131,7 @@ public final class Workload: @unchecked Sendable {
             switch outcome {
             case .acknowledged:
                 told.acknowledged.insert(id)
+                told.lastWritten = id
                 acknowledgements.append(Self.now)
             case .failed: told.failed.insert(id)
             case .unknown: told.unknown.insert(id)
@@ -125,10 +144,11 @@ public final class Workload: @unchecked Sendable {
         var session: SQLSession?
         while !isStopped {
             do {
-                if session == nil { session = try connect() }
+                if session == nil { session = try connect(client) }
                 guard let session else { continue }
                 let id = newID()
                 if id % 2 == 0 { try append(id, client, session) } else { try transfer(id, session, &generator) }
+                if route == .proxies { try readAgain(id, client, session) }
             } catch {
                 session?.close()
                 session = nil
@@ -138,8 +158,30 @@ public final class Workload: @unchecked Sendable {
         session?.close()
     }
 
+    /// What this session wrote must be there for it; what anybody wrote, for one that reads at the leader.
+    private func readAgain(_ id: UInt64, _ client: Int, _ session: SQLSession) throws {
+        // Every third client reads at the leader, and looks for the last write of all.
+        let wanted = client % 3 == 2 ? lock.withLock { told.lastWritten } : id
+        let table = wanted % 2 == 0 ? "appends" : "transfers"
+        let found = try session.query("SELECT COUNT(*) FROM \(table) WHERE id = \(wanted)").scalar == "1"
+        lock.withLock {
+            told.reads += 1
+            if !found { told.stale.append(wanted) }
+        }
+    }
+
     /// To whichever node is writable: tries them in turn, as a client behind a list of hosts does.
-    private func connect() throws -> SQLSession {
+    private func connect(_ client: Int) throws -> SQLSession {
+        if route == .proxies {
+            let nodes = cluster.nodes
+            let node = lock.withLock {
+                connects += 1
+                return nodes[(client + connects) % nodes.count]
+            }
+            let session = try node.proxyClient(readTimeout: .seconds(20))
+            if client % 3 == 2 { try session.query("SET @wolfscale_consistency = 'leader'") }
+            return session
+        }
         for node in cluster.nodes {
             do {
                 let session = try node.client(readTimeout: .seconds(20))
@@ -204,6 +246,8 @@ public final class Workload: @unchecked Sendable {
             verdict.acknowledged = acknowledged.count
             verdict.failed = told.failed.count
             verdict.unknown = told.unknown.count
+            verdict.stale = told.stale
+            verdict.reads = told.reads
             verdict.lost = acknowledged.subtracting(present).sorted()
             verdict.phantom = told.failed.intersection(present).sorted()
             verdict.balanceError = sum - Int64(Self.accounts) * Self.openingBalance

@@ -30,7 +30,10 @@ import Testing
     }
 
     @Test func controlOvertakesAFullBulkQueue() async throws {
-        let (one, two) = try await pair { $0.bulkQueueBytesMax = 128 << 20 }
+        let (one, two) = try await pair {
+            $0.bulkQueueBytesMax = 128 << 20
+            $0.windowBytes = 256 << 20
+        }
         try await one.setPeers([2: two.address])
         try await one.delegate.wait { $0.writable > 0 }
         let frames = try await one.onLoop { network in

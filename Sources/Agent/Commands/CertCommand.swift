@@ -55,6 +55,10 @@ extension CommandFailure {
 /// The hosts that a certificate names, besides the node: for people and other tools; members go by the node's name.
 enum CertificateHosts {
     static func own(_ configuration: Configuration) -> [String] {
-        PeerAddress(configuration.advertisedAddress(port: 7654)).map { [$0.host] } ?? []
+        if let advertised = configuration.node.advertiseAddress.flatMap({ PeerAddress($0) }) {
+            return [advertised.host]
+        }
+        guard let bind = PeerAddress(configuration.node.bindAddress) else { return [] }
+        return [bind.isWildcard ? ProcessInfo.processInfo.hostName : bind.host]
     }
 }

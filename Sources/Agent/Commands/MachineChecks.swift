@@ -1,5 +1,7 @@
 import ClusterCore
 import Foundation
+import MariaDBClient
+import Probes
 import WANLink
 
 /// Whether this machine has what the configuration asks for. Changes nothing.
@@ -84,15 +86,43 @@ struct MachineChecks {
         a.host == b.host || a.isWildcard || b.isWildcard || (a.isLoopback && b.isLoopback)
     }
 
+    private func attachedDatabase() -> [Check] {
+        guard configuration.replication.mode == .quorum else { return [] }
+        let administration: SQLConfiguration
+        do { administration = try configuration.attachedAdministration() } catch {
+            // `secrets` has said it.
+            return []
+        }
+        var checks: [Check] = []
+        for (key, command) in [
+            ("database.start_command", configuration.database.startCommand),
+            ("database.fence_command", configuration.database.fenceCommand),
+        ] where command == nil {
+            checks.append(Check(key, .failed, "\(key) is missing; an attached server in quorum mode needs it"))
+        }
+        switch AttachedServerCheck(administration: administration).run() {
+        case .notRunning(let reason):
+            checks.append(
+                Check("database", .warning, "the server is not running, so its settings were not looked at: \(reason)"))
+        case .refused(let reason): checks.append(Check("database", .failed, reason))
+        case .answered(let found):
+            checks += found.map { requirement in
+                if requirement.isMet { return Check(requirement.variable, .ok, "\(requirement.variable) is right") }
+                return Check(
+                    requirement.variable, requirement.weight == .required ? .failed : .warning, requirement.sentence)
+            }
+            checks.append(
+                Check(
+                    "init_rpl_role", .warning,
+                    "can't be seen from outside: the option file must also say init_rpl_role = SLAVE, read_only = ON, "
+                        + "skip_slave_start = ON and event_scheduler = OFF (docs/OPERATIONS.md)"))
+        }
+        return checks
+    }
+
     private func database() -> [Check] {
         guard configuration.node.role.hasDatabase else { return [] }
-        guard configuration.database.managed else {
-            return [
-                Check(
-                    "database", .ok,
-                    "\(configuration.database.host):\(configuration.database.port) is not run by the agent")
-            ]
-        }
+        guard configuration.database.managed else { return attachedDatabase() }
         var checks: [Check] = []
         if let server = ServerProgram.find("mariadbd") {
             checks.append(ServerProgram.check(server))

@@ -32,7 +32,8 @@ enum StatusReport {
             ("raft", raft(status.raft)), ("log", log(status.log)), ("database", database(status.database)),
             ("lag", lag(status.lag)),
         ]
-        if let catchUp = status.catchUp { rows.append(("catching up", "\(catchUp.entries) entries to go")) }
+        if let catchUp = status.catchUp { rows.append(("catching up", LinksReport.progress(catchUp))) }
+        rows += status.links.map { ("link", LinksReport.line($0)) }
         if let tls = status.tls { rows.append(("tls", Self.tls(tls))) }
         rows += status.warnings.map { ("warning", $0) }
         rows += status.orphans.map { ("orphans", "\($0.gtids) (\($0.transactions) transactions, in \($0.sqlFile))") }

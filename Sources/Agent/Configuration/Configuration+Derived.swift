@@ -1,5 +1,8 @@
 import ClusterCore
 import Foundation
+import Logging
+import MariaDBClient
+import NIOCore
 import WANLink
 import WriteAheadLog
 
@@ -42,6 +45,25 @@ extension Configuration {
         return address
     }
 
+    /// How often Raft looks at the clock: often enough that it adds little to an election.
+    var raftTickInterval: TimeAmount { .milliseconds(Int64(min(20, max(5, cluster.electionTimeoutMinMs / 20)))) }
+
+    /// Where this node's database listens, for this machine.
+    var localSQL: PeerAddress {
+        var address = PeerAddress(host: database.host, port: database.port)
+        if address.isWildcard { address.host = address.host == "::" ? "::1" : "127.0.0.1" }
+        if address.host == "localhost" { address.host = "127.0.0.1" }
+        return address
+    }
+
+    /// How other members reach this node's database; on loopback when it listens there only.
+    var advertisedSQL: String {
+        let address = PeerAddress(host: database.host, port: database.port)
+        guard address.isWildcard else { return localSQL.description }
+        let host = node.advertiseAddress.flatMap { PeerAddress($0)?.host } ?? reachableHost(of: peerBinding)
+        return PeerAddress(host: host, port: address.port).description
+    }
+
     private func reachableHost(of address: PeerAddress) -> String {
         address.isWildcard ? ProcessInfo.processInfo.hostName : address.host
     }
@@ -50,8 +72,31 @@ extension Configuration {
         var options = WriteAheadLog.Log.Options()
         options.segmentBytesMax = wal.segmentSizeMB << 20
         options.fsync = wal.fsync
-        options.queueBytesMax = 64 << 20
+        // A peer may fill its whole window before the disk has any of it.
+        options.queueBytesMax = max(64 << 20, (link.windowMB << 20) + Consensus.batchBytesMax)
         return options
+    }
+
+    /// How batches are stored.
+    var logCodec: Codec { wal.compression ? .lz4 : .none }
+
+    func peerNetwork(logger: Logger) -> PeerNetwork.Configuration {
+        let bind = peerBinding
+        var network = PeerNetwork.Configuration(
+            bindHost: bind.host, bindPort: bind.port, timeout: .milliseconds(link.timeoutMs), logger: logger)
+        network.windowBytes = link.windowMB << 20
+        network.streams = link.streams
+        network.compresses = link.compression == .zstd
+        network.congestion = link.congestion == .system ? nil : link.congestion.rawValue
+        network.payloads = LoggedBatches(codec: logCodec)
+        return network
+    }
+
+    /// How the agent logs in to a server that it does not run.
+    func attachedAdministration() throws(ConfigurationError) -> SQLConfiguration {
+        SQLConfiguration(
+            address: socketPath.map { .unix($0) } ?? .tcp(host: database.host, port: database.port),
+            user: database.user, password: try databasePassword(), connectTimeout: .seconds(5))
     }
 
     /// The password of `database.user`, from the key or the file, without the line's end; nil when neither is given.

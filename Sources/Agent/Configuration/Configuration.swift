@@ -73,6 +73,9 @@ struct Configuration: Sendable, Equatable {
     enum ReplicationMode: String, Sendable, CaseIterable { case quorum, async }
     struct Replication: Sendable, Equatable {
         var mode = ReplicationMode.quorum
+        /// 0: no bound.
+        var maxApplyLagMB = 0
+        var maxApplyLagSeconds = 0
     }
 
     struct TLS: Sendable, Equatable {
@@ -86,7 +89,7 @@ struct Configuration: Sendable, Equatable {
     enum Congestion: String, Sendable, CaseIterable { case system, bbr, cubic }
     struct Link: Sendable, Equatable {
         var compression = Compression.zstd
-        var congestion = Congestion.system
+        var congestion = Congestion.bbr
         var streams = 1
         var windowMB = 16
         var timeoutMs = 5_000
@@ -118,10 +121,20 @@ struct Configuration: Sendable, Equatable {
     }
 
     enum ReadConsistency: String, Sendable, CaseIterable { case eventual, causal, leader }
+    enum StaleReads: String, Sendable, CaseIterable { case allow, refuse }
     struct Proxy: Sendable, Equatable {
         var enabled = true
         var bindAddress = "0.0.0.0:8007"
         var readConsistency = ReadConsistency.causal
+        var maxConnections = 2_000
+        var failoverWaitMs = 10_000
+        var causalTimeoutMs = 500
+        var staleReads = StaleReads.allow
+        /// 0 for no bound.
+        var maxStalenessSeconds = 0
+        var tlsCertificate: String?
+        var tlsPrivateKey: String?
+        var tlsRequired = false
     }
 
     enum LogLevel: String, Sendable, CaseIterable { case trace, debug, info, notice, warning, error, critical }

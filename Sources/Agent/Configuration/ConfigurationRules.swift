@@ -18,6 +18,7 @@ enum ConfigurationRules {
             configuration.database.managed = configuration.replication.mode == .quorum
         }
         return node(configuration) + database(configuration) + cluster(configuration) + network(configuration)
+            + proxy(configuration)
     }
 
     private static func settleTimeouts(_ configuration: inout Configuration) {
@@ -130,6 +131,24 @@ enum ConfigurationRules {
                     "\($0.0) is missing: give tls.ca, tls.certificate and tls.private_key together, or none of them "
                     + "and have the files in \(configuration.node.dataDirectory)/tls")
         }
+    }
+
+    private static func proxy(_ configuration: Configuration) -> [Violation] {
+        let proxy = configuration.proxy
+        var violations: [Violation] = []
+        if (proxy.tlsCertificate == nil) != (proxy.tlsPrivateKey == nil) {
+            violations.append(
+                Violation(
+                    key: proxy.tlsCertificate == nil ? "proxy.tls_private_key" : "proxy.tls_certificate",
+                    message: "proxy.tls_certificate and proxy.tls_private_key go together: give both, or neither"))
+        }
+        if proxy.tlsRequired, proxy.tlsCertificate == nil {
+            violations.append(
+                Violation(
+                    key: "proxy.tls_required",
+                    message: "proxy.tls_required needs proxy.tls_certificate and proxy.tls_private_key"))
+        }
+        return violations
     }
 }
 

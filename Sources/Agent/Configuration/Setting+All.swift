@@ -57,7 +57,13 @@ extension Setting {
     private static let replication: [Setting] = [
         .choice(
             "replication", "mode", \.replication.mode,
-            "quorum: a commit waits for a majority; async: captured after it, as a Galera cluster needs.")
+            "quorum: a commit waits for a majority; async: captured after it, as a Galera cluster needs."),
+        .integer(
+            "replication", "max_apply_lag_mb", \.replication.maxApplyLagMB, 0...1_000_000,
+            "Commits wait while a voter's database is further behind than this much of the log; 0: never."),
+        .integer(
+            "replication", "max_apply_lag_seconds", \.replication.maxApplyLagSeconds, 0...86_400,
+            "Commits wait while a voter's database is further behind than this; 0: never."),
     ]
 
     private static let wal: [Setting] = [
@@ -114,10 +120,18 @@ extension Setting {
     ]
 
     private static let link: [Setting] = [
-        .choice("link", "compression", \.link.compression, "Of batches on the way to other members."),
-        .choice("link", "congestion", \.link.congestion, "TCP congestion control of the links' own sockets."),
-        .integer("link", "streams", \.link.streams, 1...16, "Connections that carry batches to one member."),
-        .integer("link", "window_mb", \.link.windowMB, 1...1_024, "Bytes under way to one member at most."),
+        .choice(
+            "link", "compression", \.link.compression,
+            "zstd: with history, for members that are not near; lz4, none: as batches lie in the log."),
+        .choice(
+            "link", "congestion", \.link.congestion,
+            "TCP congestion control of the links' own sockets; the system's where the kernel refuses."),
+        .integer(
+            "link", "streams", \.link.streams, 1...16,
+            "Connections that carry batches to one member; more help on a lossy line without bbr."),
+        .integer(
+            "link", "window_mb", \.link.windowMB, 1...1_024,
+            "What a member may have under way to this node that is not on its disk yet."),
         .integer("link", "timeout_ms", \.link.timeoutMs, 100...600_000, "A line that is silent for so long is dead."),
     ]
 
@@ -153,6 +167,26 @@ extension Setting {
         .choice(
             "proxy", "read_consistency", \.proxy.readConsistency,
             "eventual: any state; causal: what the session wrote; leader: reads go there."),
+        .integer("proxy", "max_connections", \.proxy.maxConnections, 1...1_000_000, "Clients at the same time."),
+        .integer(
+            "proxy", "failover_wait_ms", \.proxy.failoverWaitMs, 0...600_000,
+            "How long a statement may wait for a new leader before it is refused."),
+        .integer(
+            "proxy", "causal_timeout_ms", \.proxy.causalTimeoutMs, 0...600_000,
+            "How long a causal read may wait for the local replica before it goes to the leader."),
+        .choice(
+            "proxy", "stale_reads", \.proxy.staleReads,
+            "Whether the local replica is read while there is no leader."),
+        .integer(
+            "proxy", "max_staleness_seconds", \.proxy.maxStalenessSeconds, 0...86_400,
+            "A replica further behind than this is not read; 0 for no bound."),
+        .text(
+            "proxy", "tls_certificate", \.proxy.tlsCertificate, kind: .path, example: "\"/etc/wolfscale/proxy.pem\"",
+            "The certificate, and those that signed it, for clients that ask for TLS."),
+        .text(
+            "proxy", "tls_private_key", \.proxy.tlsPrivateKey, kind: .path, example: "\"/etc/wolfscale/proxy.key\"",
+            "Its key."),
+        .boolean("proxy", "tls_required", \.proxy.tlsRequired, "Whether clients without TLS are refused."),
     ]
 
     private static let log: [Setting] = [

@@ -9,6 +9,8 @@ import Probes
 /// run through `/bin/sh`. Its settings are the administrator's; they are checked before anything is done with it.
 struct AttachedServer: DatabaseServer {
     let administration: SQLConfiguration
+    /// Becomes its server id: Snowflake ids, GTIDs and the refill of its own transactions rest on it.
+    let number: NodeNumber
     let startCommand: String
     let fenceCommand: String
     let logger: Logger
@@ -28,7 +30,24 @@ struct AttachedServer: DatabaseServer {
                 try await Task.sleep(for: .milliseconds(100))
             }
         }
+        try await prepare()
         return StartedServer(process: AttachedProcess(server: self), adopted: adopted)
+    }
+
+    private func prepare() async throws {
+        let (administration, number) = (administration, number)
+        try await threads.runIfActive {
+            switch AttachedServerCheck(administration: administration).run() {
+            case .notRunning(let reason), .refused(let reason): throw ServerError.unresponsive(reason)
+            case .answered(let found):
+                if let complaint = AttachedServerCheck.complaint(found, at: "\(administration.address)") {
+                    throw ServerError.wrongState(complaint)
+                }
+            }
+            let session = try SQLSession(administration)
+            defer { session.close() }
+            try session.query("SET GLOBAL server_id = \(number)")
+        }
     }
 
     func exportOrphans(after position: String, to directory: String) async throws {
@@ -53,9 +72,7 @@ struct AttachedServer: DatabaseServer {
     }
 
     func shell(_ command: String, key: String) async throws {
-        do {
-            _ = try await threads.runIfActive { try ManagedServer.run("/bin/sh", ["-c", command]) }
-        } catch { throw ServerError.commandFailed("\(key): \(error)") }
+        try await threads.runIfActive { try ChildProcess.shell(command, key: key) }
     }
 }
 

@@ -82,13 +82,31 @@ struct DatabaseControl: Sendable {
         _ = try await runner.run { session throws(SQLError) in try session.query("SET GLOBAL read_only = OFF") }
     }
 
-    /// Waits for running commits, so it can be blocked for as long as their quorum takes.
+    /// Waits for transactions that have written, commits under way included, while new writes wait behind it. One of the former may
+    /// itself wait for a row that one of the latter has locked (`SELECT … FOR UPDATE`), which neither the server's metadata locks nor
+    /// InnoDB sees as a deadlock. So each attempt is short, and lets go before the next.
     func closeWrites() async throws {
-        _ = try await runner.run(deadline: .seconds(15)) { session throws(SQLError) in
-            try session.query("SET SESSION lock_wait_timeout = 10")
-            return try session.query("SET GLOBAL read_only = ON")
+        for attempt in 1..<10 {
+            if try await tryClosingWrites() { return }
+            logger.info("transactions are in the way of read_only; trying again", metadata: ["attempt": "\(attempt)"])
+            try await Task.sleep(for: .milliseconds(50 * attempt))
+        }
+        throw ServerError.wrongState("transactions of clients have kept read_only from being set for 10 s")
+    }
+
+    /// - Returns: false when transactions were in the way for a second.
+    private func tryClosingWrites() async throws -> Bool {
+        try await runner.run(deadline: .seconds(15)) { session throws(SQLError) in
+            try session.query("SET SESSION lock_wait_timeout = 1")
+            do throws(SQLError) { try session.query("SET GLOBAL read_only = ON") } catch {
+                if error.errno == Self.lockWaitTimeout { return false }
+                throw error
+            }
+            return true
         }
     }
+
+    private static let lockWaitTimeout: UInt32 = 1205
 
     func releaseCommits() async throws {
         _ = try await runner.run { session throws(SQLError) in

@@ -66,6 +66,9 @@ final class DatabaseMonitor {
             )
         }
         guard let driver else { return }
+        if let before = observation, seen.uptimeSeconds < before.uptimeSeconds {
+            return driver.lost("somebody else restarted it")
+        }
         if let tables, tables != foreignTables {
             foreignTables = tables
             if !tables.isEmpty { driver.foreignTablesFound(tables) }

@@ -22,39 +22,9 @@ final class ServerProcess: RunningServer {
         watcher.start()
     }
 
-    /// Starts `arguments[0]` in a process group of its own with nothing of ours open but `log` as its output.
+    /// Starts `arguments[0]` with nothing of ours open but `log` as its output.
     static func spawn(_ arguments: [String], log: String) throws(ServerError) -> ServerProcess {
-        var actions = posix_spawn_file_actions_t()
-        posix_spawn_file_actions_init(&actions)
-        defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
-        posix_spawn_file_actions_addopen(&actions, 1, log, O_WRONLY | O_CREAT | O_APPEND, 0o600)
-        posix_spawn_file_actions_adddup2(&actions, 1, 2)
-        wolfscale_spawn_close_from(&actions, 3)
-        var attributes = posix_spawnattr_t()
-        posix_spawnattr_init(&attributes)
-        defer { posix_spawnattr_destroy(&attributes) }
-        // The agent ignores or blocks some signals; the server starts with none of that.
-        var none = sigset_t()
-        var all = sigset_t()
-        sigemptyset(&none)
-        sigfillset(&all)
-        posix_spawnattr_setsigmask(&attributes, &none)
-        posix_spawnattr_setsigdefault(&attributes, &all)
-        // A process group, not a session: with the kernel's autogroup a session of its own would weigh as much as the agent's
-        // whole session, and the agent would get too little of the processor to answer commits quickly.
-        posix_spawnattr_setpgroup(&attributes, 0)
-        posix_spawnattr_setflags(
-            &attributes,
-            Int16(POSIX_SPAWN_SETPGROUP) | Int16(POSIX_SPAWN_SETSIGMASK) | Int16(POSIX_SPAWN_SETSIGDEF))
-        var argv: [UnsafeMutablePointer<CChar>?] = arguments.map { strdup($0) } + [nil]
-        defer { for argument in argv { free(argument) } }
-        var pid: pid_t = 0
-        let code = posix_spawn(&pid, arguments[0], &actions, &attributes, &argv, environ)
-        guard code == 0 else {
-            throw ServerError.cannotStart("\(arguments[0]): \(String(cString: strerror(code)))")
-        }
-        return ServerProcess(pid: pid, isChild: true)
+        ServerProcess(pid: try ChildProcess.spawn(arguments, output: log), isChild: true)
     }
 
     /// The process of an earlier agent, if `pidFile` names one that runs with `marker` among its arguments.

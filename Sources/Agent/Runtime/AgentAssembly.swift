@@ -19,6 +19,8 @@ struct AgentAssembly {
         var service: NodeService
         /// Nil when `api.enabled` is false.
         var api: HTTPAPI?
+        /// Nil when `proxy.enabled` is false.
+        var proxy: MySQLProxy?
     }
 
     init(configuration: Configuration, logger: Logger) {
@@ -35,7 +37,10 @@ struct AgentAssembly {
         let directory = try DataDirectory.open(configuration.node.dataDirectory)
         try await enrol(mode)
         for warning in configuration.warnings { logger.warning("\(warning)") }
+        await PreviousServer(paths: ServerPaths(dataDirectory: configuration.node.dataDirectory), logger: logger)
+            .waitUntilGone()
         try checkPorts()
+        try checkAttachedServer()
         let store = try StateStore.open(in: directory)
         let (failures, failureSink) = AsyncStream.makeStream(of: String.self, bufferingPolicy: .bufferingOldest(1))
         let delegate = PeerNetworkSwitch()
@@ -65,7 +70,9 @@ struct AgentAssembly {
             relay: relay)
         return Agent(
             service: NodeService(node: node, directory: directory, failures: failures),
-            api: configuration.api.enabled ? try makeAPI(node, identity) : nil)
+            api: configuration.api.enabled ? try makeAPI(node, identity) : nil,
+            proxy: configuration.proxy.enabled
+                ? try await ProxyAssembly(configuration: configuration, logger: logger).make(node) : nil)
     }
 
     /// Found before anything is begun, so that nothing half-started has to be undone.
@@ -76,6 +83,13 @@ struct AgentAssembly {
             throw AgentError(
                 "the HTTP API can't listen on \(bind): \(reason); stop what uses it, or set api.bind_address")
         }
+        if configuration.proxy.enabled, let bind = PeerAddress(configuration.proxy.bindAddress),
+            case .taken(let reason) = PortProbe.tryBinding(bind)
+        {
+            throw AgentError(
+                "the proxy can't listen on \(bind): \(reason); stop what uses it, or set proxy.bind_address, or "
+                    + "proxy.enabled = false")
+        }
         let database = configuration.database
         let paths = ServerPaths(dataDirectory: configuration.node.dataDirectory)
         guard database.managed, configuration.node.role.hasDatabase,
@@ -84,6 +98,20 @@ struct AgentAssembly {
         let address = PeerAddress(host: database.host, port: database.port)
         if case .taken(let reason) = PortProbe.tryBinding(address) {
             throw AgentError("MariaDB can't listen on \(address): \(reason); stop what uses it, or set database.port")
+        }
+    }
+
+    /// One that does not run is looked at once `database.start_command` has started it.
+    private func checkAttachedServer() throws {
+        guard !configuration.database.managed, configuration.node.role.hasDatabase else { return }
+        let administration = try configuration.attachedAdministration()
+        switch AttachedServerCheck(administration: administration).run() {
+        case .notRunning: return
+        case .refused(let reason): throw AgentError("the server at \(administration.address): \(reason)")
+        case .answered(let found):
+            if let complaint = AttachedServerCheck.complaint(found, at: "\(administration.address)") {
+                throw AgentError(complaint)
+            }
         }
     }
 
@@ -172,10 +200,7 @@ struct AgentAssembly {
 
     private func startNetwork(_ delegate: PeerNetworkSwitch) async throws -> PeerNetwork {
         if let problem = configuration.bindingProblem { throw AgentError("node.bind_address: \(problem)") }
-        let bind = configuration.peerBinding
-        var network = PeerNetwork.Configuration(
-            bindHost: bind.host, bindPort: bind.port, timeout: .milliseconds(configuration.link.timeoutMs),
-            logger: logger)
+        var network = configuration.peerNetwork(logger: logger)
         if let material = try loadTLS() { network.security = try LinkSecurity(material) }
         return try await PeerNetwork.start(network, identity: nil, on: NodeLoop.eventLoop, delegate: delegate).get()
     }
@@ -209,7 +234,8 @@ struct AgentAssembly {
         return await NodeLoop.run {
             let consensus = Consensus(
                 raft: raft, log: log, store: store, network: network, threads: threads,
-                codec: configuration.wal.compression ? .lz4 : .none, welcomed: welcomed, logger: logger
+                codec: configuration.logCodec, compressesForLinks: configuration.link.compression == .lz4,
+                welcomed: welcomed, logger: logger
             ) { failureSink.yield($0) }
             holder.consensus = consensus
             return Node(
@@ -307,10 +333,8 @@ struct AgentAssembly {
                     + "\"systemctl start mariadb\" and \"systemctl kill -s KILL mariadb\"")
         }
         return AttachedServer(
-            administration: SQLConfiguration(
-                address: configuration.socketPath.map { .unix($0) } ?? .tcp(host: database.host, port: database.port),
-                user: database.user, password: try configuration.databasePassword(), connectTimeout: .seconds(5)),
-            startCommand: start, fenceCommand: fence, logger: logger, threads: threads)
+            administration: try configuration.attachedAdministration(), number: number, startCommand: start,
+            fenceCommand: fence, logger: logger, threads: threads)
     }
 }
 

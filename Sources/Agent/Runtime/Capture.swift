@@ -27,8 +27,18 @@ final class Capture {
     private var lastAcknowledged: SourcePosition?
     /// LSNs of recent transactions, for those who wait for their own writes.
     private(set) var recent = RecentTransactions()
-    private var paused = false
+    /// Why the server's socket is not read; its commits wait meanwhile.
+    private var holds: Set<Hold> = []
     private(set) var lastHeard = Consensus.now
+
+    enum Hold {
+        /// Too much is captured and not yet committed.
+        case backlog
+        /// There is no room for more on the disk.
+        case disk
+        /// Followers are too far behind with applying.
+        case appliers
+    }
 
     private struct Awaited {
         var lsn: LSN
@@ -69,6 +79,7 @@ final class Capture {
         term = consensus.raft.term
         let source = try await BinlogSource.connect(configuration, on: NodeLoop.eventLoop, delegate: self).get()
         self.source = source
+        if !holds.isEmpty { source.setReading(false) }
         lastHeard = Consensus.now
         if mayAcknowledge, let committed = committed ?? lastAcknowledged {
             source.acknowledge(file: committed.file, offset: committed.offset)
@@ -80,7 +91,14 @@ final class Capture {
         source = nil
         awaiting.removeAll()
         awaitingBytes = 0
-        paused = false
+        holds.remove(.backlog)
+    }
+
+    /// Stops or goes on reading from the server.
+    func hold(_ hold: Hold, _ isOn: Bool) {
+        let was = holds.isEmpty
+        if isOn { holds.insert(hold) } else { holds.remove(hold) }
+        if holds.isEmpty != was { source?.setReading(holds.isEmpty) }
     }
 
     /// Acknowledges what the log has committed. One ACK releases everything before it.
@@ -96,10 +114,7 @@ final class Capture {
             source.acknowledge(file: last.position.file, offset: last.position.offset)
             lastAcknowledged = last.position
         }
-        if paused && awaitingBytes < Self.awaitingBytesMax / 2 {
-            paused = false
-            source?.setReading(true)
-        }
+        if awaitingBytes < Self.awaitingBytesMax / 2 { hold(.backlog, false) }
     }
 
     /// I1: an LSN means the same transaction only as long as this node leads the term in which it was given.
@@ -129,10 +144,7 @@ final class Capture {
             }
         }
         propose(group)
-        if !paused && awaitingBytes > Self.awaitingBytesMax {
-            paused = true
-            source?.setReading(false)
-        }
+        if awaitingBytes > Self.awaitingBytesMax { hold(.backlog, true) }
     }
 
     private func propose(_ group: [CapturedTransaction]) {

@@ -1,5 +1,4 @@
 import ClusterCore
-import Logging
 import NIOCore
 import WANLink
 
@@ -34,15 +33,18 @@ extension Node {
     }
 
     private func answer(_ request: PeerRequest, from hello: PeerHello) async -> PeerAnswer {
-        guard network.isSecured else { return await administration.answer(request) }
-        if case .enrol(let enrolment) = request, let tls {
-            return await tls.desk.answer(enrolment, members: Set(consensus.raft.membership.members.map(\.id)))
+        guard network.isSecured, let tls else { return await administration.answer(request) }
+        let answer = await secured(request, from: hello, desk: tls.desk)
+        if case .refused(let reason) = answer { tls.refused(hello, reason) }
+        return answer
+    }
+
+    private func secured(_ request: PeerRequest, from hello: PeerHello, desk: EnrolmentDesk) async -> PeerAnswer {
+        if case .enrol(let enrolment) = request {
+            return await desk.answer(enrolment, members: Set(consensus.raft.membership.members.map(\.id)))
         }
-        if let reason = request.objection(to: hello.certificate) ?? removals.objection(to: hello.certificate) {
-            logger.warning(
-                "refused a request", metadata: ["address": "\(hello.remoteAddress)", "reason": "\(reason)"])
-            return .refused(reason: reason)
-        }
+        let objection = request.objection(to: hello.certificate) ?? removals.objection(to: hello.certificate)
+        if let objection { return .refused(reason: objection) }
         return await administration.answer(request)
     }
 }

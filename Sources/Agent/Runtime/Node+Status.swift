@@ -26,7 +26,8 @@ extension Node {
             database: databaseStatus,
             lag: .init(entries: raft.committed - applied, seconds: lagSeconds), version: Self.version,
             warnings: warnings,
-            events: recentEvents(5), orphans: orphanRecords, tls: tls?.status() ?? .off)
+            events: recentEvents(5), orphans: orphanRecords, links: linkRecords, catchUp: ownCatchUp,
+            tls: tls?.status() ?? .off)
     }
 
     private var raftState: String {
@@ -47,7 +48,7 @@ extension Node {
             gtid: driver.monitor?.observation?.position.description, writable: isPrimary)
     }
 
-    private var lagSeconds: Double? {
+    var lagSeconds: Double? {
         guard let driver else { return 0 }
         if consensus.raft.committed <= appliedLSN { return 0 }
         return driver.monitor?.channel?.secondsBehind.map(Double.init)
@@ -83,6 +84,7 @@ extension Node {
         default: break
         }
         warnings += leftBehindWarnings
+        warnings += flowWarnings
         if raft.leader == nil { warnings.append("no leader is known" + (lastElectionObstacle.map { ": \($0)" } ?? "")) }
         return warnings
     }
@@ -90,6 +92,7 @@ extension Node {
     var health: Health {
         let raft = consensus.raft
         guard raft.leader != nil else { return .failing(reason: "no leader is known") }
+        if let obstacle = flow.obstacle { return .failing(reason: obstacle) }
         if isLeftBehind { return .failing(reason: "the log no longer reaches back to what this node has") }
         guard let driver else { return .ok }
         switch driver.tenure.state {

@@ -25,12 +25,15 @@ final class Node {
     let removals: Removals
     /// Nil without certificates.
     var tls: TLSKeeper?
+    let flow: FlowWatch
     let logger: Logger
     /// Nil on a witness.
     private(set) var driver: DatabaseDriver?
     var snowflake: Snowflake
     /// What the other members last said of themselves.
     var reports: [NodeNumber: ReceivedReport] = [:]
+    /// Called when something may have changed that concerns who is told where the leader's database is: the proxy.
+    var onChange: (@NodeLoop () -> Void)?
     private(set) var isStopping = false
     /// Why an election that was due did not bring a leader.
     private(set) var lastElectionObstacle: String?
@@ -70,6 +73,7 @@ final class Node {
             hooks.node?.logger.error(
                 "the local server asks for a part of the log that is gone", metadata: ["reason": "\(reason)"])
         }
+        flow = FlowWatch(configuration: configuration, consensus: consensus, capture: capture, logger: logger)
         hooks.node = self
     }
 
@@ -77,7 +81,7 @@ final class Node {
         self.driver = driver
         relayServer = server
         driver?.delegate = self
-        consensus.start(observer: self, tickEvery: .milliseconds(5))
+        consensus.start(observer: self, tickEvery: configuration.raftTickInterval)
         relay.committed(through: consensus.raft.committed)
         refreshLeadership()
         consensus.handle(.mayLead(false))
@@ -139,8 +143,10 @@ final class Node {
         administration.promoteLearners()
         correctOwnAddress()
         saveCommitHint()
+        flow.look(reports, now: Consensus.now)
         sendReport()
         refreshLeadership()
+        onChange?()
         retention.run(applied: appliedLSN, everywhere: appliedEverywhere) { [weak self] lsn in
             self?.consensus.handle(.trimmed(through: lsn))
         }
@@ -316,6 +322,7 @@ extension Node: ConsensusObserver {
         case .malformed: logger.warning("\(notice)")
         }
         refreshLeadership()
+        onChange?()
     }
 
     private func saveMembership(_ membership: Membership, _ lsn: LSN) {
@@ -359,6 +366,7 @@ extension Node: DatabaseDriverDelegate {
         case .started, .adopted, .lost, .fenced, .following, .promotionFailed, .drained, .diverged, .needsProvision:
             break
         }
+        onChange?()
     }
 
     func databaseHasForeignTables(_ tables: [ForeignTable]) {
@@ -388,7 +396,7 @@ extension Node: PeerNetworkDelegate {
     }
 
     nonisolated func peerNetwork(_ network: PeerNetwork, connected peer: NodeNumber) {
-        NodeLoop.assumeIsolated { consensus.pump(peer) }
+        NodeLoop.assumeIsolated { consensus.connected(peer) }
     }
 
     nonisolated func peerNetwork(_ network: PeerNetwork, disconnected peer: NodeNumber, reason: String) {

@@ -1,4 +1,5 @@
 import ClusterCore
+import Gateway
 import Logging
 import NIOCore
 
@@ -10,8 +11,16 @@ struct PeerReport: Codable, Sendable {
     var database: String
     /// Whether the database could become the primary.
     var mayLead: Bool
+    /// Raft's term; missing in reports of older versions, as what follows.
+    var term: Term?
+    /// `host:port` of the database, as far as that is reachable from elsewhere.
+    var sql: String?
     /// The leader's word on who needs entries that its log no longer has.
     var leftBehind: [NodeNumber]?
+    /// How old the oldest transaction is that the database has not applied; nil when that is not known.
+    var lagSeconds: Double?
+    /// The leader's word on how far the members have to go that are far behind, by their numbers.
+    var catchUps: [String: CatchUp]?
 }
 
 /// A report and when it came.
@@ -24,7 +33,14 @@ extension Node {
     var ownReport: PeerReport {
         PeerReport(
             applied: appliedLSN, last: consensus.raft.last, database: driver?.tenure.state.name ?? "none",
-            mayLead: consensus.raft.mayLead, leftBehind: leftBehind.isEmpty ? nil : leftBehind)
+            mayLead: consensus.raft.mayLead, term: consensus.raft.term,
+            sql: driver == nil ? nil : configuration.advertisedSQL,
+            leftBehind: leftBehind.isEmpty ? nil : leftBehind, lagSeconds: lagSeconds, catchUps: namedCatchUps)
+    }
+
+    private var namedCatchUps: [String: CatchUp]? {
+        let catchUps = flow.catchUps
+        return catchUps.isEmpty ? nil : Dictionary(uniqueKeysWithValues: catchUps.map { ("\($0.key)", $0.value) })
     }
 
     /// Everything of the log through here is in the local database; a witness has none and counts what is committed.
@@ -37,6 +53,7 @@ extension Node {
     func received(_ report: ByteBuffer, from peer: NodeNumber) {
         do {
             reports[peer] = ReceivedReport(content: try report.decodeJSON(PeerReport.self), at: Consensus.now)
+            onChange?()
         } catch { logger.debug("a report can't be read", metadata: ["peer": "\(peer)", "error": "\(error)"]) }
     }
 

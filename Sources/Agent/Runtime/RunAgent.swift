@@ -29,6 +29,9 @@ func runAgent(configuration: Configuration, mode: StartMode) async throws {
     if let api = agent.api {
         services.append(.init(service: api, failureTerminationBehavior: .gracefullyShutdownGroup))
     }
+    if let proxy = agent.proxy {
+        services.append(.init(service: proxy, failureTerminationBehavior: .gracefullyShutdownGroup))
+    }
     let group = ServiceGroup(
         configuration: .init(
             services: services,

@@ -30,6 +30,8 @@ public struct PeerProgress: Sendable, Hashable {
     var received: LSN = .zero
     /// The commit index that the last append told.
     var commitTold: LSN = .zero
+    /// It is to be told the commit index even if there is nothing else to send.
+    var owesCommit = false
     /// A probe is on its way.
     var isProbing = false
     /// The probe was not answered in time: ask again, without entries.
@@ -43,6 +45,8 @@ public struct PeerProgress: Sendable, Hashable {
         self.next = next
         confirmed = now
     }
+
+    func tellsCommit(_ committed: LSN) -> Bool { owesCommit && commitTold < committed }
 
     mutating func probe(from next: LSN) {
         state = .probe

@@ -44,8 +44,16 @@ extension Raft {
         else { return }
         self.leadership?.commitPushPending = false
         self.leadership?.commitPushedAt = now
-        for peer in leadership.peers where peer.state == .replicate && peer.commitTold < committed {
+        for (index, peer) in leadership.peers.enumerated()
+        where peer.state == .replicate && peer.commitTold < committed {
+            self.leadership?.peers[index].owesCommit = true
             effects.pump.append(peer.peer)
         }
+    }
+
+    /// When idle followers are to be told the commit index: a tick then does it. Nil when there is nothing to tell.
+    public var commitPushDue: Instant? {
+        guard let leadership, leadership.commitPushPending else { return nil }
+        return leadership.commitPushedAt.advanced(byNanoseconds: timing.commitPush)
     }
 }

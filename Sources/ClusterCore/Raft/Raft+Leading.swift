@@ -69,7 +69,7 @@ extension Raft {
             mayCarryEntries = !progress.repeatsProbe && progress.next <= log.last
         case .replicate:
             mayCarryEntries = progress.next <= log.last
-            guard mayCarryEntries || progress.checksArrival || progress.commitTold < committed else { return nil }
+            guard mayCarryEntries || progress.checksArrival || progress.tellsCommit(committed) else { return nil }
         }
         let prev = progress.next.previous
         guard let prevTerm = log.term(at: prev) else { return nil }
@@ -95,7 +95,20 @@ extension Raft {
             leadership?.peers[index].checksArrival = false
         }
         leadership?.peers[index].commitTold = request.commit
+        leadership?.peers[index].owesCommit = false
         return true
+    }
+
+    /// What was sent to `peer` may be lost. It is asked what it has, without entries: whatever were sent beyond a gap would be
+    /// refused, and cross a thin line for nothing.
+    mutating func resetLine(to peer: NodeNumber, _ effects: inout RaftEffects) {
+        guard let index = index(of: peer), let progress = leadership?.peers[index] else { return }
+        switch progress.state {
+        case .needsProvision: return
+        case .probe, .replicate: leadership?.peers[index].probe(from: progress.next)
+        }
+        leadership?.peers[index].repeatsProbe = true
+        effects.pump.append(peer)
     }
 
     func index(of peer: NodeNumber) -> Int? { leadership?.peers.firstIndex { $0.peer == peer } }

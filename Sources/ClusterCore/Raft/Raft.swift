@@ -106,6 +106,7 @@ public struct Raft: Sendable {
         switch event {
         case .tick: tick(now, &effects)
         case .message(let peer, let message): receive(message, from: peer, now, &effects)
+        case .lineReset(let peer): resetLine(to: peer, &effects)
         case .durable(let position): advanceDurable(to: position, now, &effects)
         case .trimmed(let lsn): trim(through: lsn, &effects)
         case .provisioned(let base, let record, let term): provision(base, record, asOf: term, now, &effects)

@@ -4,6 +4,9 @@ public enum RaftEvent: Sendable, Hashable {
     /// idle followers hear of new commits.
     case tick
     case message(from: NodeNumber, RaftMessage)
+    /// Appends to that peer go over a new connection: what was sent and is not confirmed may be lost. A leader asks where
+    /// the peer's log ends before it sends more.
+    case lineReset(to: NodeNumber)
     /// The local log is on disk up to and including this entry (a batch's ``BatchDescriptor/end``), and so are all
     /// truncations before it. Reports come in the order of the writes. One for an entry that has been truncated
     /// meanwhile is recognised by its term.

@@ -16,20 +16,22 @@ public struct NodeStatus: Sendable, Hashable, Codable {
     public var events: [EventRecord]
     /// Transactions that this node's database had and the committed log has not.
     public var orphans: [OrphanRecord]
-    /// Only while the node catches up.
+    /// The lines to the other members.
+    public var links: [LinkRecord]
+    /// Only while this node is far behind the leader's log.
     @OrNull public var catchUp: CatchUp?
     /// Nil from an agent that does not say.
     @OrNull public var tls: TLS?
 
     enum CodingKeys: String, CodingKey {
-        case node, cluster, raft, log, database, lag, version, warnings, events, orphans, tls
+        case node, cluster, raft, log, database, lag, version, warnings, events, orphans, links, tls
         case catchUp = "catch_up"
     }
 
     public init(
         node: Node, cluster: Cluster, raft: Raft, log: Log, database: Database, lag: Lag, version: String,
-        warnings: [String] = [], events: [EventRecord] = [], orphans: [OrphanRecord] = [], catchUp: CatchUp? = nil,
-        tls: TLS? = nil
+        warnings: [String] = [], events: [EventRecord] = [], orphans: [OrphanRecord] = [], links: [LinkRecord] = [],
+        catchUp: CatchUp? = nil, tls: TLS? = nil
     ) {
         self.node = node
         self.cluster = cluster
@@ -41,6 +43,7 @@ public struct NodeStatus: Sendable, Hashable, Codable {
         self.warnings = warnings
         self.events = events
         self.orphans = orphans
+        self.links = links
         self.catchUp = catchUp
         self.tls = tls
     }
@@ -147,26 +150,6 @@ extension NodeStatus {
         public init(entries: UInt64, seconds: Double?) {
             self.entries = entries
             self.seconds = seconds
-        }
-    }
-
-    public struct CatchUp: Sendable, Hashable, Codable {
-        public var entries: UInt64
-        public var bytes: UInt64
-        public var bytesPerSecond: UInt64
-        @OrNull public var etaSeconds: Double?
-
-        enum CodingKeys: String, CodingKey {
-            case entries, bytes
-            case bytesPerSecond = "bytes_per_second"
-            case etaSeconds = "eta_seconds"
-        }
-
-        public init(entries: UInt64, bytes: UInt64, bytesPerSecond: UInt64, etaSeconds: Double?) {
-            self.entries = entries
-            self.bytes = bytes
-            self.bytesPerSecond = bytesPerSecond
-            self.etaSeconds = etaSeconds
         }
     }
 }

@@ -3,7 +3,7 @@ import NIOCore
 /// Length-encoded integers and strings, NUL-terminated strings: the protocol's building stones. Readers return nil when
 /// the bytes do not hold the value and leave the reader index where it was.
 extension ByteBuffer {
-    mutating func readLengthEncodedInteger() -> UInt64? {
+    package mutating func readLengthEncodedInteger() -> UInt64? {
         guard let first = getInteger(at: readerIndex, as: UInt8.self) else { return nil }
         let value: UInt64?
         let width: Int
@@ -29,7 +29,7 @@ extension ByteBuffer {
         return value
     }
 
-    mutating func writeLengthEncodedInteger(_ value: UInt64) {
+    package mutating func writeLengthEncodedInteger(_ value: UInt64) {
         switch value {
         case 0..<0xFB: writeInteger(UInt8(value))
         case 0xFB...0xFFFF:
@@ -43,7 +43,7 @@ extension ByteBuffer {
         }
     }
 
-    mutating func readLengthEncodedSlice() -> ByteBuffer? {
+    package mutating func readLengthEncodedSlice() -> ByteBuffer? {
         let start = readerIndex
         guard let count = readLengthEncodedInteger(), count <= UInt64(readableBytes) else {
             moveReaderIndex(to: start)
@@ -52,15 +52,15 @@ extension ByteBuffer {
         return readSlice(length: Int(count))
     }
 
-    mutating func readLengthEncodedString() -> String? { readLengthEncodedSlice().map { String(buffer: $0) } }
+    package mutating func readLengthEncodedString() -> String? { readLengthEncodedSlice().map { String(buffer: $0) } }
 
-    mutating func writeLengthEncodedString(_ text: String) {
+    package mutating func writeLengthEncodedString(_ text: String) {
         writeLengthEncodedInteger(UInt64(text.utf8.count))
         writeString(text)
     }
 
     /// The bytes before the next NUL, which is consumed too; nil when there is none.
-    mutating func readNullTerminatedSlice() -> ByteBuffer? {
+    package mutating func readNullTerminatedSlice() -> ByteBuffer? {
         guard let end = readableBytesView.firstIndex(of: 0) else { return nil }
         let slice = readSlice(length: end - readerIndex)
         moveReaderIndex(forwardBy: 1)

@@ -3,16 +3,16 @@ import NIOCore
 /// The MySQL packet layer: a 3-byte little-endian length, a sequence number, and the payload. A payload of
 /// ``payloadBytesMax`` bytes or more continues in further packets; one that ends exactly at the limit is closed by an
 /// empty packet. (MariaDB knowledge base, "0 - Packet".)
-enum PacketFraming {
-    static let headerBytes = 4
-    static let payloadBytesMax = 0xFF_FFFF
+package enum PacketFraming {
+    package static let headerBytes = 4
+    package static let payloadBytesMax = 0xFF_FFFF
 }
 
 extension ByteBuffer {
     /// Writes `payload` as one logical packet whose first frame has the number `sequence`; returns the number that
     /// follows its last frame.
     @discardableResult
-    mutating func writePacket(_ payload: ByteBuffer, sequence: UInt8) -> UInt8 {
+    package mutating func writePacket(_ payload: ByteBuffer, sequence: UInt8) -> UInt8 {
         var rest = payload
         var sequence = sequence
         while true {
@@ -24,29 +24,29 @@ extension ByteBuffer {
         }
     }
 
-    mutating func writePacketHeader(payloadBytes: Int, sequence: UInt8) {
+    package mutating func writePacketHeader(payloadBytes: Int, sequence: UInt8) {
         writeInteger(UInt32(payloadBytes) | UInt32(sequence) << 24, endianness: .little)
     }
 }
 
 /// One logical packet, its continuation frames joined.
-struct Packet: Equatable {
+package struct Packet: Equatable {
     /// The number of its last frame; the answer carries the next one.
-    var sequence: UInt8
-    var payload: ByteBuffer
+    package var sequence: UInt8
+    package var payload: ByteBuffer
 }
 
 /// Joins frames into logical packets for the phases in which packets are small (handshake, commands, answers).
 /// The binlog stream has its own, streaming reader.
-struct PacketDecoder {
+package struct PacketDecoder {
     /// A packet that announces more than this is refused before a byte of it is kept.
-    let payloadBytesMax: Int
+    package let payloadBytesMax: Int
     private var joined: ByteBuffer?
 
-    init(payloadBytesMax: Int) { self.payloadBytesMax = payloadBytesMax }
+    package init(payloadBytesMax: Int) { self.payloadBytesMax = payloadBytesMax }
 
     /// The next whole packet of `buffer`, nil when more bytes are needed; what was used is consumed.
-    mutating func next(from buffer: inout ByteBuffer) throws(WireError) -> Packet? {
+    package mutating func next(from buffer: inout ByteBuffer) throws(WireError) -> Packet? {
         while let header = buffer.getInteger(at: buffer.readerIndex, endianness: .little, as: UInt32.self) {
             let count = Int(header & 0xFF_FFFF)
             guard count + (joined?.readableBytes ?? 0) <= payloadBytesMax else {

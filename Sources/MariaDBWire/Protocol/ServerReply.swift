@@ -17,7 +17,7 @@ public struct ServerError: Error, Equatable, Sendable, CustomStringConvertible {
     public var description: String { "\(message) (\(code), \(sqlState))" }
 
     /// - Parameter payload: an ERR packet, from its 0xFF on.
-    init(_ payload: ByteBuffer) throws(WireError) {
+    package init(_ payload: ByteBuffer) throws(WireError) {
         var bytes = payload
         guard bytes.readInteger(as: UInt8.self) == 0xFF,
             let code = bytes.readInteger(endianness: .little, as: UInt16.self)
@@ -32,7 +32,7 @@ public struct ServerError: Error, Equatable, Sendable, CustomStringConvertible {
         message = String(buffer: bytes)
     }
 
-    func write(to buffer: inout ByteBuffer) {
+    package func write(to buffer: inout ByteBuffer) {
         buffer.writeInteger(UInt8(0xFF))
         buffer.writeInteger(code, endianness: .little)
         buffer.writeString("#")
@@ -68,11 +68,11 @@ enum ServerReply: Equatable {
 }
 
 /// The server asks for another authentication method: 0xFE, the plugin's name, its data.
-struct AuthenticationSwitch: Equatable {
-    var plugin: String
-    var data: [UInt8]
+package struct AuthenticationSwitch: Equatable {
+    package var plugin: String
+    package var data: [UInt8]
 
-    init(_ payload: ByteBuffer) throws(WireError) {
+    package init(_ payload: ByteBuffer) throws(WireError) {
         var bytes = payload
         guard bytes.readInteger(as: UInt8.self) == 0xFE else { throw WireError(.malformed("authentication switch")) }
         guard let plugin = bytes.readNullTerminatedSlice() else {
@@ -83,12 +83,12 @@ struct AuthenticationSwitch: Equatable {
         if data.last == 0 { data.removeLast() }
     }
 
-    init(plugin: String, data: [UInt8]) {
+    package init(plugin: String, data: [UInt8]) {
         self.plugin = plugin
         self.data = data
     }
 
-    func write(to buffer: inout ByteBuffer) {
+    package func write(to buffer: inout ByteBuffer) {
         buffer.writeInteger(UInt8(0xFE))
         buffer.writeNullTerminatedString(plugin)
         buffer.writeBytes(data)

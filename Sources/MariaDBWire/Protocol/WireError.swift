@@ -1,6 +1,6 @@
 /// Bytes of a peer that are not what the protocol says. Internal: the public errors of the two halves carry its text.
-struct WireError: Error, Equatable, CustomStringConvertible {
-    enum Kind: Equatable {
+package struct WireError: Error, Equatable, CustomStringConvertible {
+    package enum Kind: Equatable {
         /// A packet announces more bytes than this phase allows.
         case packetTooLarge(bytes: Int, max: Int)
         /// A packet ends before the field, or the field has no valid value.
@@ -8,11 +8,11 @@ struct WireError: Error, Equatable, CustomStringConvertible {
         /// A packet that has no place in this phase.
         case unexpected(String)
     }
-    let kind: Kind
+    package let kind: Kind
 
-    init(_ kind: Kind) { self.kind = kind }
+    package init(_ kind: Kind) { self.kind = kind }
 
-    var description: String {
+    package var description: String {
         switch kind {
         case .packetTooLarge(let bytes, let max): "a packet announces \(bytes) bytes, \(max) are allowed here"
         case .malformed(let what): "malformed \(what)"

@@ -1,7 +1,7 @@
 /// What a server is used for decides what it needs.
 public enum RequirementProfile: Sendable, Hashable {
-    /// A member that may become primary with held commits (`replication.mode = quorum`).
-    case quorum(serverID: UInt32)
+    /// A member that may become primary with held commits (`replication.mode = quorum`). `serverID` nil: not looked at.
+    case quorum(serverID: UInt32?)
     /// A standalone server that feeds, or is fed by, an asynchronous log.
     case asynchronous(serverID: UInt32)
     /// A Galera node that feeds a bridge or is fed by one.
@@ -25,7 +25,9 @@ public enum RequirementProfile: Sendable, Hashable {
 
     var settings: [Setting] {
         switch self {
-        case .quorum(let id): Self.binlog + [Self.strictGTID, Self.serverID(id)] + Self.heldCommits + Self.durability
+        case .quorum(let id):
+            Self.binlog + [Self.strictGTID] + (id.map { [Self.serverID($0)] } ?? []) + Self.heldCommits
+                + Self.durability
         case .asynchronous(let id): Self.binlog + [Self.strictGTID, Self.serverID(id)] + Self.durability
         case .galera: Self.binlog + Self.wsrep
         }

@@ -7,9 +7,11 @@ extension PeerConnection {
         /// The longest payload, by what the connection turned out to be for.
         var controlFrameBytesMax: Int
         var bulkFrameBytesMax: Int
-        /// Unsent bytes before control frames are dropped and bulk ones not taken.
+        /// Unsent bytes before control frames are dropped, and before a bulk stream gets no more.
         var controlQueueBytesMax: Int
-        var bulkQueueBytesMax: Int
+        var bulkLineBytesMax: Int
+        /// The congestion control to ask for; nil leaves the host's.
+        var congestion: String?
 
         func frameBytesMax(_ purpose: ConnectionPurpose) -> Int {
             switch purpose {
@@ -20,7 +22,7 @@ extension PeerConnection {
         func queueBytesMax(_ purpose: ConnectionPurpose) -> Int {
             switch purpose {
             case .control, .request: controlQueueBytesMax
-            case .bulk: bulkQueueBytesMax
+            case .bulk: bulkLineBytesMax
             }
         }
     }

@@ -29,6 +29,8 @@ final class PeerConnection: ChannelInboundHandler, RemovableChannelHandler {
     private(set) var refusal: String?
     private(set) var establishedAt: NIODeadline?
     private(set) var roundTrip: RoundTrip?
+    /// The congestion control in effect; nil where there is none.
+    private(set) var congestion: Congestion?
     private(set) var bytesIn: UInt64 = 0
     private(set) var bytesOut: UInt64 = 0
     private(set) var remoteAddress = "unknown"
@@ -40,6 +42,7 @@ final class PeerConnection: ChannelInboundHandler, RemovableChannelHandler {
     private var decoder = FrameDecoder(frameBytesMax: PeerHello.byteCountMax)
     private var keepalive = Keepalive()
     private var ticker: Scheduled<Void>?
+    private var lastTick: (takenBytes: UInt64, wasFull: Bool) = (0, false)
     /// Bounds the handshake and the last frame: neither may take longer than the timeout.
     private var ticksOutsideConversation = 0
     private var context: ChannelHandlerContext?
@@ -167,6 +170,7 @@ final class PeerConnection: ChannelInboundHandler, RemovableChannelHandler {
         guard ticker == nil else { return }
         remoteAddress = context.channel.remoteAddress?.hostAndPort ?? "unknown"
         armTicker(context: context)
+        congestion = SocketTuning.tune(context.channel, limits)
         guard side == .dialled, let hello else { return }
         var payload = context.channel.allocator.buffer(capacity: 256)
         hello.write(to: &payload)
@@ -238,14 +242,27 @@ final class PeerConnection: ChannelInboundHandler, RemovableChannelHandler {
             guard ticksOutsideConversation >= Keepalive.ticksPerTimeout else { return }
             close(reason: "no handshake within \(limits.timeout.nanoseconds / 1_000_000) ms")
         case .established:
+            if takesBulk() { keepalive.heard() }
             switch keepalive.tick() {
             case .dead: fail("silent for \(limits.timeout.nanoseconds / 1_000_000) ms")
-            case .ping:
-                write(.ping, [ByteBuffer(integer: NIODeadline.now().uptimeNanoseconds)], context: context)
-                context.flush()
+            case .ping: ping(context: context)
             }
         case .closed: break
         }
+    }
+
+    private func ping(context: ChannelHandlerContext) {
+        write(.ping, [ByteBuffer(integer: NIODeadline.now().uptimeNanoseconds)], context: context)
+        context.flush()
+    }
+
+    /// Whether a full socket has taken more since the last tick, which means that the other side acknowledged something.
+    /// On a thin line a pong waits behind the bulk for longer than the timeout; this does not.
+    private func takesBulk() -> Bool {
+        let unsent = UInt64(unsentBytes)
+        let taken = bytesOut - min(bytesOut, unsent)
+        defer { lastTick = (taken, unsent > 0) }
+        return lastTick.wasFull && taken > lastTick.takenBytes
     }
 
     private func receive(_ frame: Frame, context: ChannelHandlerContext) {
@@ -261,12 +278,13 @@ final class PeerConnection: ChannelInboundHandler, RemovableChannelHandler {
             context.flush()
         case (.pong, _, true) where frame.payload.readableBytes == 8: ponged(frame.payload)
         case (.control, .accepted, true) where hello?.purpose == .control,
+            (.credit, .dialled, true) where hello?.purpose == .bulk,
             (.bulk, .accepted, true) where hello?.purpose == .bulk,
             (.request, .accepted, true) where hello?.purpose == .request,
             (.response, .dialled, true) where hello?.purpose == .request:
             owner?.connection(self, received: frame)
         case (.hello, _, _), (.welcome, _, _), (.refusal, _, _), (.ping, _, _), (.pong, _, _), (.control, _, _),
-            (.bulk, _, _), (.request, _, _), (.response, _, _):
+            (.bulk, _, _), (.request, _, _), (.response, _, _), (.credit, _, _):
             fail(HandshakeError.unexpected(frame.type).description)
         }
     }
@@ -313,6 +331,8 @@ final class PeerConnection: ChannelInboundHandler, RemovableChannelHandler {
         establishedAt = .now()
         state = .established
         context.channel.setMark(at: max(1, limits.queueBytesMax(purpose) / 2))
+        // How far the peer is decides how it is sent to: that is asked at once.
+        if side == .dialled, purpose == .control { ping(context: context) }
         owner?.connectionEstablished(self)
     }
 

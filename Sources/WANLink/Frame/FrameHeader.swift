@@ -14,11 +14,13 @@ enum FrameType: UInt8, CaseIterable, Sendable {
     case pong = 5
     /// An opaque payload on a control connection.
     case control = 6
-    /// An opaque payload on a bulk connection.
+    /// A numbered piece of a bulk session: a ``BulkFrame``.
     case bulk = 7
     /// An opaque payload on a request connection, and what answers it.
     case request = 8
     case response = 9
+    /// On a bulk connection, against the stream: a ``CreditMessage``.
+    case credit = 10
 }
 
 /// The 16 bytes before every payload, integers in network order:

@@ -28,6 +28,9 @@ enum Introduction {
                 "this node speaks link protocol \(mine.lowerBound) to \(mine.upperBound), "
                     + "the caller \(hello.protocols.lowerBound) to \(hello.protocols.upperBound)")
         }
+        if hello.purpose == .bulk, hello.stream == nil || !hello.features.contains(.bulkSessions) {
+            return .refusal("the caller's release is too old for this node's bulk lines; upgrade it")
+        }
         if hello.purpose != .request, let reason = objection(to: hello, me: me) { return .refusal(reason) }
         let version = min(hello.protocols.upperBound, mine.upperBound)
         return .welcome(

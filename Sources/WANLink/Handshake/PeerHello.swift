@@ -16,15 +16,31 @@ public struct LinkFeatures: OptionSet, Sendable, Hashable {
     public let rawValue: UInt64
     public init(rawValue: UInt64) { self.rawValue = rawValue }
 
-    /// What this release offers: nothing yet.
-    static let supported: LinkFeatures = []
+    /// Bulk goes in numbered frames over the streams of a session, against credit. Needed.
+    static let bulkSessions = LinkFeatures(rawValue: 1 << 0)
+    /// Bulk frames may hold pieces of a zstd stream.
+    static let zstd = LinkFeatures(rawValue: 1 << 1)
+
+    static let supported: LinkFeatures = [.bulkSessions, .zstd]
+}
+
+/// Which stream of which session a bulk connection is.
+struct BulkStream: Sendable, Equatable {
+    /// Chosen at random by the sender; new after each break.
+    var session: UInt64
+    /// From 0.
+    var index: UInt8
+    /// How many streams the session has.
+    var count: UInt8
+
+    static let countMax = 16
 }
 
 /// The first frame on every connection, from the side that dialled.
 ///
 /// Layout, integers in network order: protocol min u16, protocol max u16, features u64, purpose u8, from u16 (0 = has
-/// no number yet), to u16 (0 = whoever answers), cluster id and node id each as length u16 and UTF-8. Bytes after that
-/// are from a later release and are skipped.
+/// no number yet), to u16 (0 = whoever answers), cluster id and node id each as length u16 and UTF-8; for bulk the session
+/// u64, the stream's index u8 and their number u8. Bytes after that are from a later release and are skipped.
 public struct PeerHello: Sendable, Equatable {
     /// The protocol versions that the sender speaks.
     public var protocols: ClosedRange<UInt16> = PeerHello.supportedProtocols
@@ -37,6 +53,8 @@ public struct PeerHello: Sendable, Equatable {
     public var id: String
     /// Whom the sender believes it dialled.
     public var to: NodeNumber?
+    /// Of a bulk connection.
+    var stream: BulkStream?
     /// Where the connection comes from, `host:port`. Filled in by the receiver, not on the wire.
     public var remoteAddress = ""
     /// What the sender showed in the TLS handshake. Filled in by the receiver, not on the wire.
@@ -51,16 +69,19 @@ public struct PeerHello: Sendable, Equatable {
             to?.rawValue ?? 0)
         buffer.writeShortString(clusterID)
         buffer.writeShortString(id)
+        if let stream { buffer.writeMultipleIntegers(stream.session, stream.index, stream.count) }
     }
 
     init(
-        purpose: ConnectionPurpose, clusterID: String, number: NodeNumber?, id: String, to: NodeNumber?
+        purpose: ConnectionPurpose, clusterID: String, number: NodeNumber?, id: String, to: NodeNumber?,
+        stream: BulkStream? = nil
     ) {
         self.purpose = purpose
         self.clusterID = clusterID
         self.number = number
         self.id = id
         self.to = to
+        self.stream = stream
     }
 
     init(from buffer: inout ByteBuffer) throws(HandshakeError) {
@@ -77,6 +98,20 @@ public struct PeerHello: Sendable, Equatable {
         self.to = try NodeNumber.onWire(to)
         self.clusterID = clusterID
         self.id = id
+        if self.purpose == .bulk { stream = try BulkStream(from: &buffer) }
+    }
+}
+
+extension BulkStream {
+    /// Nil when nothing follows: the caller's release knows no sessions.
+    fileprivate init?(from buffer: inout ByteBuffer) throws(HandshakeError) {
+        guard let (session, index, count) = buffer.readMultipleIntegers(as: (UInt64, UInt8, UInt8).self) else {
+            return nil
+        }
+        guard index < count, count <= BulkStream.countMax else {
+            throw .malformed("hello: stream \(index) of \(count)")
+        }
+        self.init(session: session, index: index, count: count)
     }
 }
 

@@ -4,11 +4,12 @@ import NIOCore
 
 /// What a dialler tells the link it works for. On the loop.
 protocol DiallerOwner: AnyObject {
-    func makeHello(_ purpose: ConnectionPurpose) -> PeerHello?
+    func makeHello(_ dialler: Dialler) -> PeerHello?
     /// nil: without TLS.
     var security: LinkSecurity? { get }
     func objection(to welcome: Welcome, on connection: PeerConnection) -> String?
     func diallerUp(_ dialler: Dialler)
+    func dialler(_ dialler: Dialler, received frame: Frame)
     func diallerWritable(_ dialler: Dialler)
     /// The line had been up. Dialling goes on by itself.
     func diallerDown(_ dialler: Dialler, reason: String)
@@ -71,7 +72,7 @@ final class Dialler: PeerConnectionOwner {
         case .waiting(let timer): timer.cancel()
         case .stopped: break
         }
-        guard let hello = owner?.makeHello(purpose) else {
+        guard let hello = owner?.makeHello(self) else {
             state = .stopped
             return
         }
@@ -135,8 +136,9 @@ final class Dialler: PeerConnectionOwner {
         owner?.diallerUp(self)
     }
 
-    /// A dialled line carries nothing towards the dialler but keepalives.
-    func connection(_ connection: PeerConnection, received frame: Frame) {}
+    func connection(_ connection: PeerConnection, received frame: Frame) {
+        if connection === current { owner?.dialler(self, received: frame) }
+    }
 
     func connectionWritable(_ connection: PeerConnection) {
         if connection === current { owner?.diallerWritable(self) }

@@ -6,16 +6,12 @@ import NIOCore
 ///
 /// All state is confined to the loop.
 final class Listener: PeerConnectionOwner {
-    private struct Key: Hashable {
-        let peer: NodeNumber
-        let purpose: ConnectionPurpose
-    }
-
     private weak var network: PeerNetwork?
     private let logger: Logger
     private let acceptedMax: Int
     private var accepted: [ObjectIdentifier: PeerConnection] = [:]
-    private var lines: [Key: PeerConnection] = [:]
+    private var controlLines: [NodeNumber: PeerConnection] = [:]
+    private var receivers: [NodeNumber: BulkReceiver] = [:]
     private var garbageLimiter = LogLimiter()
     private var refusalLimiter = LogLimiter()
     private var fullLimiter = LogLimiter()
@@ -58,15 +54,18 @@ final class Listener: PeerConnectionOwner {
         }
     }
 
-    func line(from peer: NodeNumber, _ purpose: ConnectionPurpose) -> PeerConnection? {
-        lines[Key(peer: peer, purpose: purpose)]
-    }
+    func controlLine(from peer: NodeNumber) -> PeerConnection? { controlLines[peer] }
+    func receiver(from peer: NodeNumber) -> BulkReceiver? { receivers[peer] }
+
+    /// Lets every peer know what it may send now.
+    func tellCredit() { for receiver in receivers.values { receiver.tellCredit() } }
 
     var connections: [PeerConnection] { Array(accepted.values) }
 
     /// Closes the lines from a node that no longer is a peer.
     func drop(_ peer: NodeNumber, reason: String) {
-        for purpose in ConnectionPurpose.allCases { line(from: peer, purpose)?.close(reason: reason) }
+        controlLines[peer]?.close(reason: reason)
+        receivers.removeValue(forKey: peer)?.abandon(reason: reason)
     }
 
     func closeAll(reason: String) { for connection in accepted.values { connection.close(reason: reason) } }
@@ -76,8 +75,11 @@ final class Listener: PeerConnectionOwner {
         guard accepted.removeValue(forKey: ObjectIdentifier(connection)) != nil else { return }
         guard let peer = connection.hello?.number, let purpose = connection.hello?.purpose else { return }
         network?.addPast(connection, from: peer)
-        let key = Key(peer: peer, purpose: purpose)
-        if lines[key] === connection { lines[key] = nil }
+        switch purpose {
+        case .control: if controlLines[peer] === connection { controlLines[peer] = nil }
+        case .bulk: receivers[peer]?.remove(connection)
+        case .request: break
+        }
     }
 
     // MARK: PeerConnectionOwner
@@ -101,20 +103,27 @@ final class Listener: PeerConnectionOwner {
     func connection(_ connection: PeerConnection, judge welcome: Welcome) -> String? { "this side was dialled" }
 
     func connectionEstablished(_ connection: PeerConnection) {
-        guard let hello = connection.hello, hello.purpose != .request, let peer = hello.number else { return }
-        gate.leave(ObjectIdentifier(connection))
-        let key = Key(peer: peer, purpose: hello.purpose)
-        lines[key]?.close(reason: "replaced by a newer connection from the same member")
-        lines[key] = connection
+        guard let network, let hello = connection.hello, let peer = hello.number else { return }
+        if hello.purpose != .request { gate.leave(ObjectIdentifier(connection)) }
+        switch hello.purpose {
+        case .control:
+            controlLines[peer]?.close(reason: "replaced by a newer connection from the same member")
+            controlLines[peer] = connection
+        case .bulk:
+            let receiver = receivers[peer] ?? BulkReceiver(from: peer, network: network)
+            receivers[peer] = receiver
+            receiver.add(connection)
+        case .request: return
+        }
         logger.debug("\(hello.purpose) line from member \(peer) at \(hello.remoteAddress) is up")
-        network?.peerIsBack(peer)
+        network.peerIsBack(peer)
     }
 
     func connection(_ connection: PeerConnection, received frame: Frame) {
         guard let network, let delegate = network.delegate, let hello = connection.hello else { return }
         switch (hello.purpose, hello.number) {
         case (.control, .some(let peer)): delegate.peerNetwork(network, control: frame.payload, from: peer)
-        case (.bulk, .some(let peer)): delegate.peerNetwork(network, bulk: frame.payload, from: peer)
+        case (.bulk, .some(let peer)): receivers[peer]?.received(frame.payload, on: connection)
         case (.request, _): answer(frame.payload, on: connection, network: network, delegate: delegate)
         case (.control, .none), (.bulk, .none): connection.close(reason: "no member number")
         }

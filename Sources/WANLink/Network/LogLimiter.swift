@@ -3,13 +3,15 @@ import NIOCore
 
 /// Lets one log line through in ten seconds and counts the others, so that a scanner or a broken peer cannot fill the
 /// log.
-struct LogLimiter {
+public struct LogLimiter: Sendable {
     static let interval: TimeAmount = .seconds(10)
 
     private var last: NIODeadline?
     private var suppressed = 0
 
-    mutating func warn(_ logger: Logger, _ message: @autoclosure () -> String, now: NIODeadline = .now()) {
+    public init() {}
+
+    public mutating func warn(_ logger: Logger, _ message: @autoclosure () -> String, now: NIODeadline = .now()) {
         if let last, now - last < LogLimiter.interval {
             suppressed += 1
             return

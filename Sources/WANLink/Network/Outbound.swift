@@ -73,8 +73,3 @@ enum Outbound {
         }
     }
 }
-
-/// How sockets read: large buffers, so that a batch mostly comes in one read and can be passed on as a slice of it.
-enum SocketTuning {
-    static let readBuffers = AdaptiveRecvByteBufferAllocator(minimum: 4_096, initial: 65_536, maximum: 512 << 10)
-}

@@ -12,8 +12,21 @@ extension PeerNetwork {
         public var bulkFrameBytesMax = 65 << 20
         /// Unsent bytes a peer beyond which control payloads are dropped.
         public var controlQueueBytesMax = 4 << 20
-        /// Unsent bytes a peer beyond which bulk payloads are not taken.
-        public var bulkQueueBytesMax = 8 << 20
+        /// Bytes of bulk payloads that wait for one peer; beyond it none are taken.
+        public var bulkQueueBytesMax = 4 << 20
+        /// Bytes that one bulk socket has not taken, beyond which it gets no more.
+        public var bulkLineBytesMax = 256 << 10
+        /// Bulk that a peer may have under way to this node and not yet digested by it.
+        public var windowBytes = 16 << 20
+        /// Connections that carry bulk to one peer.
+        public var streams = 1
+        /// Whether bulk for distant peers is compressed with zstd, if they can decompress it.
+        public var compresses = true
+        /// Distant is a peer with at least this round trip: nearer ones are sent what lies in the log, as it lies there.
+        public var compressFromRoundTrip: Duration = .milliseconds(1)
+        /// The congestion control to ask for on every connection; nil leaves the host's.
+        public var congestion: String?
+        public var payloads: any BulkPayloads = OpaquePayloads()
         /// Accepted connections of all kinds, handshake done or not.
         public var acceptedConnectionsMax = 512
         /// nil: without TLS.
@@ -27,11 +40,19 @@ extension PeerNetwork {
             self.logger = logger
         }
 
+        var bulkSettings: BulkSender.Settings {
+            BulkSender.Settings(
+                compresses: compresses, farFrom: TimeAmount(compressFromRoundTrip), payloads: payloads,
+                queueBytesMax: bulkQueueBytesMax,
+                lineBytesMax: bulkLineBytesMax)
+        }
+
         var limits: PeerConnection.Limits {
             PeerConnection.Limits(
                 timeout: TimeAmount(timeout), controlFrameBytesMax: controlFrameBytesMax,
-                bulkFrameBytesMax: bulkFrameBytesMax, controlQueueBytesMax: controlQueueBytesMax,
-                bulkQueueBytesMax: bulkQueueBytesMax)
+                // Room for the header, and for what can't be compressed.
+                bulkFrameBytesMax: bulkFrameBytesMax + (1 << 20), controlQueueBytesMax: controlQueueBytesMax,
+                bulkLineBytesMax: bulkLineBytesMax, congestion: congestion)
         }
     }
 }

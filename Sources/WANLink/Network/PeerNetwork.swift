@@ -3,8 +3,8 @@ import Logging
 import NIOCore
 import NIOPosix
 
-/// This node's lines to the other members. It carries opaque payloads, on a control and a bulk connection a peer and
-/// direction: messages go out on the connections that this node dialled and come in on those it accepted.
+/// This node's lines to the other members. It carries opaque payloads, on a control connection and a bulk session a peer
+/// and direction: messages go out on the connections that this node dialled and come in on those it accepted.
 ///
 /// Bound to one event loop: all methods but ``start(_:identity:on:delegate:)`` and ``close()`` must be called on it,
 /// and the delegate is called on it. `@unchecked Sendable` because all mutable state is confined to that loop.
@@ -20,6 +20,9 @@ public final class PeerNetwork: @unchecked Sendable {
     private var links: [NodeNumber: PeerLink] = [:]
     private var requests: [ObjectIdentifier: OutgoingRequest] = [:]
     private var isClosed = false
+    /// See ``setBulk(heldBytes:obstacle:)``.
+    private(set) var bulkHeldBytes = 0
+    private(set) var bulkObstacle: String?
     /// nil: without TLS.
     var security: LinkSecurity?
     public var isSecured: Bool { configuration.security != nil }
@@ -122,7 +125,7 @@ public final class PeerNetwork: @unchecked Sendable {
         links[peer]?.sendControl(payload)
     }
 
-    /// Sends `parts` as one bulk payload, without copying them.
+    /// Sends `parts` as one bulk payload.
     ///
     /// - Returns: false, and nothing is sent, when ``bulkCapacity(to:)`` is 0. A payload longer than the capacity is
     ///   taken: the queue overshoots its bound by one payload at most.
@@ -131,18 +134,27 @@ public final class PeerNetwork: @unchecked Sendable {
         eventLoop.assertInEventLoop()
         let length = parts.reduce(0) { $0 + $1.readableBytes }
         precondition(length <= configuration.bulkFrameBytesMax, "bulk frame of \(length) bytes is too long")
-        guard let line = links[peer]?.bulkLine, line.capacity > 0 else { return false }
-        line.send(.bulk, parts)
-        return true
+        return links[peer]?.bulk?.send(parts, bytes: length) ?? false
     }
 
     public func sendBulk(_ payload: ByteBuffer, to peer: NodeNumber) -> Bool { sendBulk([payload], to: peer) }
 
-    /// How many bytes may be handed over now; 0 when there is no bulk line or its queue is full. Once it is below half
-    /// the bound, the delegate's `bulkWritable` tells when it is above again.
+    /// How many bytes may be handed over now; 0 when there is no bulk session, its queue is full, or the peer's credit is
+    /// used up. The delegate's `bulkWritable` tells when there is room again.
     public func bulkCapacity(to peer: NodeNumber) -> Int {
         eventLoop.assertInEventLoop()
-        return links[peer]?.bulkLine?.capacity ?? 0
+        return links[peer]?.bulk?.capacity ?? 0
+    }
+
+    /// What this node holds of the bulk it was given, for example until its disk has it: that much less is let in.
+    ///
+    /// - Parameter obstacle: Why nothing more can be taken at all; the senders are told.
+    public func setBulk(heldBytes: Int, obstacle: String? = nil) {
+        eventLoop.assertInEventLoop()
+        guard heldBytes != bulkHeldBytes || obstacle != bulkObstacle else { return }
+        bulkHeldBytes = heldBytes
+        bulkObstacle = obstacle
+        listener.tellCredit()
     }
 
     /// nil for a node that is not a peer.
@@ -150,7 +162,7 @@ public final class PeerNetwork: @unchecked Sendable {
         eventLoop.assertInEventLoop()
         guard let link = links[peer] else { return nil }
         return LinkState(
-            link, incomingControl: listener.line(from: peer, .control), incomingBulk: listener.line(from: peer, .bulk))
+            link, incomingControl: listener.controlLine(from: peer), incomingBulk: listener.receiver(from: peer))
     }
 
     // MARK: Requests

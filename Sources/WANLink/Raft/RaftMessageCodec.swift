@@ -91,6 +91,13 @@ public enum RaftMessageCodec {
 
     /// An append with its batches, in parts that are sent one after the other without being copied together.
     public static func encodeAppend(_ request: AppendRequest, batches: [ByteBuffer]) -> [ByteBuffer] {
+        encodeAppend(
+            AppendEntries(term: request.term, prev: request.prev, batches: [], commit: request.commit), batches: batches
+        )
+    }
+
+    /// The same from a message's head alone.
+    public static func encodeAppend(_ request: AppendEntries, batches: [ByteBuffer]) -> [ByteBuffer] {
         var head = ByteBuffer()
         head.reserveCapacity(64)
         head.writeInteger(version)

@@ -23,16 +23,44 @@ extension Batch {
         case .lz4:
             var raw = ByteBufferAllocator().buffer(capacity: rawBytes)
             EntryCoding.write(entries, to: &raw)
-            if LZ4.compress(raw, to: &bytes) {
-                storedCodec = .lz4
-            } else {
-                bytes.writeBuffer(&raw)
-            }
+            storedCodec = store(raw, codec: codec, in: &bytes)
         }
+        return finish(
+            bytes, kind: kind, codec: storedCodec, first: first, count: entries.count, term: term, ranges: ranges,
+            rawBytes: rawBytes)
+    }
 
+    /// The same entries with the payload in another codec, or as it is when that does not shrink it. What comes out
+    /// does not depend on how the payload was stored before, only on the release of liblz4.
+    public func recoded(_ codec: Codec) throws(WALError) -> Batch {
+        if header.codec == codec { return self }
+        let raw: ByteBuffer
+        do throws(BatchFault) { raw = try rawPayload() } catch { throw .invalidBatch(error) }
+        var bytes = ByteBufferAllocator().buffer(capacity: header.headerBytes + raw.readableBytes)
+        bytes.writeRepeatingByte(0, count: header.headerBytes)
+        let stored = Batch.store(raw, codec: codec, in: &bytes)
+        return Batch.finish(
+            bytes, kind: kind, codec: stored, first: first, count: count, term: term, ranges: gtidRanges,
+            rawBytes: header.rawBytes)
+    }
+
+    /// - Returns: the codec in which `raw` was appended.
+    private static func store(_ raw: ByteBuffer, codec: Codec, in bytes: inout ByteBuffer) -> Codec {
+        if codec == .lz4, LZ4.compress(raw, to: &bytes) { return .lz4 }
+        bytes.writeImmutableBuffer(raw)
+        return .none
+    }
+
+    /// Puts the header into the space that was left for it in front of the payload.
+    private static func finish(
+        _ content: ByteBuffer, kind: BatchKind, codec: Codec, first: LSN, count: Int, term: Term, ranges: [GTIDRange],
+        rawBytes: Int
+    ) -> Batch {
+        var bytes = content
+        let headerBytes = BatchHeader.fixedBytes + ranges.count * BatchHeader.rangeBytes + BatchHeader.checksumBytes
         let storedBytes = bytes.writerIndex - headerBytes
         let header = BatchHeader(
-            kind: kind, codec: storedCodec, first: first, count: entries.count, term: term, gtidRanges: ranges,
+            kind: kind, codec: codec, first: first, count: count, term: term, gtidRanges: ranges,
             rawBytes: rawBytes, storedBytes: storedBytes,
             payloadChecksum: bytes.checksum(at: headerBytes, length: storedBytes))
         bytes.moveWriterIndex(to: 0)

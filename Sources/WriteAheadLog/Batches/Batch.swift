@@ -67,7 +67,7 @@ extension Batch {
         return try EntryCoding.read(from: &payload, header: header)
     }
 
-    private func rawPayload() throws(BatchFault) -> ByteBuffer {
+    func rawPayload() throws(BatchFault) -> ByteBuffer {
         var payload = bytes
         payload.moveReaderIndex(forwardBy: header.headerBytes)
         switch header.codec {

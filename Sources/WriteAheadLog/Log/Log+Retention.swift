@@ -41,6 +41,21 @@ extension Log {
     /// What the log's files take, reserved space included, in bytes.
     public var sizeBytes: UInt64 { monitor.withLock { $0.segments.reduce(0) { $0 + $1.fileBytes } } }
 
+    /// About how many bytes of batches lie after `lsn`: exact for recent ones, else to within `indexIntervalBytes`.
+    public func bytes(after lsn: LSN) -> UInt64 {
+        monitor.withLock { state in
+            guard lsn < state.last else { return 0 }
+            if let first = state.recent.first, lsn >= first { return UInt64(state.recent.bytes(after: lsn)) }
+            var bytes = UInt64(state.queuedBytes)
+            for segment in state.segments where segment.last > lsn && !segment.isEmpty {
+                let start =
+                    lsn < segment.first ? UInt64(segment.header.headerBytes) : segment.start(for: lsn.next).offset
+                bytes += segment.end - min(start, segment.end)
+            }
+            return bytes
+        }
+    }
+
     /// Removes whole segments from the beginning: those of which every entry is at or before `through` and that
     /// were full before `olderThan`. Never the newest one, and none whose end is in the middle of a fragmented
     /// transaction. Blocks; not for the loop.

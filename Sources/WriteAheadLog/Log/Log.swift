@@ -25,6 +25,7 @@ public final class Log: Sendable {
     let store: SegmentStore
     let scan: LogScan
     let hints = ReadHints()
+    private let writer: LogWriter
     private let requests = Mutex<Void>(())
     private let thread: Mutex<Thread?>
 
@@ -74,8 +75,8 @@ public final class Log: Sendable {
         monitor = Monitor(state)
         self.store = store
         scan = LogScan(monitor: monitor, store: store, files: OpenSegments(filesMax: store.options.openFilesMax))
-        let writer = LogWriter(scan: scan, file: file, logger: logger, onDurable: onDurable)
-        guard let thread = Thread({ writer.run() }) else {
+        writer = LogWriter(scan: scan, file: file, logger: logger, onDurable: onDurable)
+        guard let thread = Thread({ [writer] in writer.run() }) else {
             throw .io(operation: "pthread_create", path: store.directory, errno: 0)
         }
         self.thread = Mutex(thread)
@@ -104,9 +105,24 @@ public final class Log: Sendable {
 
     /// Queues a batch that begins right after the last entry, with no earlier term. Returns at once; the entries
     /// can be read at once, and are durable when a notice says so.
-    public func append(_ batch: Batch) throws(WALError) {
+    ///
+    /// - Parameter wakes: false when the caller has something to do first and calls ``wake()`` then.
+    public func append(_ batch: Batch, wakes: Bool = true) throws(WALError) {
         try monitor.withLock { state throws(WALError) in try state.append(batch, options: store.options) }
-        monitor.wakeAll()
+        if wakes { monitor.wakeAll() }
+    }
+
+    /// Lets the writer see what was appended with `wakes: false`.
+    public func wake() { monitor.wakeAll() }
+
+    /// Writes and syncs what was appended with `wakes: false` on the calling thread, which takes as long as the disk does, and saves
+    /// two changes of thread. Else, when the log's own thread is at work or more than `bytesMax` waits, that thread does it.
+    ///
+    /// - Returns: the notice, which `onDurable` does not get then; nil when the log's thread does it.
+    public func writeHere(bytesMax: Int) -> DurableNotice? {
+        let notice = writer.writeHere(bytesMax: bytesMax)
+        if notice == nil { wake() }
+        return notice
     }
 
     /// Queues consecutive batches, which go to disk together as far as `groupBytesMax` allows. All of them or, with

@@ -30,6 +30,8 @@ struct LogState: Sendable {
     var outcome: Result<Void, WALError>?
     var failure: WALError?
     var isClosing = false
+    /// Somebody is at the segment files: the log's thread, or a caller in its place.
+    var isWriting = false
 
     init(segments: [Segment], history: History) {
         precondition(!segments.isEmpty, "a log has at least one segment")
@@ -48,6 +50,7 @@ struct LogState: Sendable {
     var baseHistory: History { segments[0].header.history }
     var lastTerm: Term { termRuns.last?.term ?? baseTerm }
     var hasUnwritten: Bool { taken < last }
+    var mayWrite: Bool { hasUnwritten && failure == nil }
 
     /// Nil for entries that are not here; the base's term is known.
     func term(at lsn: LSN) -> Term? {

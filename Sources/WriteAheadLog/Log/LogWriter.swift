@@ -2,10 +2,11 @@ import ClusterCore
 import Logging
 import NIOCore
 
-/// The one thread that changes segment files. It writes everything that was appended since it last looked, syncs
-/// once, and tells.
+/// Changes segment files: a thread of its own writes everything that was appended since it last looked, syncs once,
+/// and tells. A caller may do the same on its own thread meanwhile (``writeHere(bytesMax:)``).
 ///
-/// `@unchecked Sendable`: its variables are confined to its thread; the rest is shared through the monitor.
+/// `@unchecked Sendable`: its variables belong to whoever has set ``LogState/isWriting``; the rest is shared through
+/// the monitor.
 final class LogWriter: @unchecked Sendable {
     /// What the writer does between two groups for a thread that waits for it.
     enum Request: Sendable {
@@ -51,7 +52,9 @@ final class LogWriter: @unchecked Sendable {
     func run() {
         while true {
             switch nextWork() {
-            case .write(let batches, let generation): write(batches, generation: generation)
+            case .write(let batches, let generation):
+                write(batches, generation: generation, tell: onDurable)
+                monitor.withLock { $0.isWriting = false }
             case .request(let request): answer(request)
             case .stop: return
             }
@@ -59,24 +62,52 @@ final class LogWriter: @unchecked Sendable {
     }
 
     private func nextWork() -> Work {
-        monitor.withLock(when: { $0.request != nil || $0.isClosing || ($0.hasUnwritten && $0.failure == nil) }) {
-            state in
+        monitor.withLock(when: { !$0.isWriting && ($0.request != nil || $0.isClosing || $0.mayWrite) }) { state in
+            state.isWriting = true
             if let request = state.request { return .request(request) }
-            guard state.hasUnwritten, state.failure == nil,
-                let batches = state.recent.from(state.taken.next, bytesMax: options.groupBytesMax),
-                let newest = batches.last
-            else { return .stop }
-            state.taken = newest.last
-            return .write(batches, generation: state.generation)
+            guard let (batches, generation) = take(&state) else { return .stop }
+            return .write(batches, generation: generation)
         }
     }
 
-    private func write(_ batches: [Batch], generation: UInt64) {
+    private func take(_ state: inout LogState) -> ([Batch], generation: UInt64)? {
+        guard state.mayWrite, let batches = state.recent.from(state.taken.next, bytesMax: options.groupBytesMax),
+            let newest = batches.last
+        else { return nil }
+        state.taken = newest.last
+        return (batches, state.generation)
+    }
+
+    /// Writes and syncs what was appended on the calling thread, unless the log's own is at work, something else waits for it,
+    /// or more than `bytesMax` waits.
+    ///
+    /// - Returns: the notice, which `onDurable` does not get then; nil when nothing was done.
+    func writeHere(bytesMax: Int) -> DurableNotice? {
+        let work = monitor.withLock { state -> ([Batch], generation: UInt64)? in
+            guard !state.isWriting, state.request == nil, !state.isClosing, state.queuedBytes <= bytesMax else {
+                return nil
+            }
+            guard let work = take(&state) else { return nil }
+            state.isWriting = true
+            return work
+        }
+        guard let work else { return nil }
+        var notice: DurableNotice?
+        write(work.0, generation: work.generation) { notice = $0 }
+        let leavesWork = monitor.withLock { state in
+            state.isWriting = false
+            return state.mayWrite || state.request != nil || state.isClosing
+        }
+        if leavesWork { monitor.wakeAll() }
+        return notice
+    }
+
+    private func write(_ batches: [Batch], generation: UInt64, tell: (DurableNotice) -> Void) {
         do throws(WALError) {
             var space = newestSegmentSpace()
             for batch in batches {
                 if space.isFull(before: batch, limit: options.segmentBytesMax) {
-                    try flush(generation: generation)
+                    try flush(generation: generation, tell: tell)
                     try roll()
                     space = newestSegmentSpace()
                 }
@@ -84,11 +115,11 @@ final class LogWriter: @unchecked Sendable {
                 space.end += UInt64(batch.bytes.readableBytes)
                 space.isEmpty = false
             }
-            try flush(generation: generation)
+            try flush(generation: generation, tell: tell)
         } catch {
             pending.removeAll()
             fail(error)
-            onDurable(DurableNotice(result: .failure(error), generation: generation))
+            tell(DurableNotice(result: .failure(error), generation: generation))
         }
     }
 
@@ -100,7 +131,7 @@ final class LogWriter: @unchecked Sendable {
     }
 
     /// Writes and syncs `pending`, publishes it, and gives notice.
-    private func flush(generation: UInt64) throws(WALError) {
+    private func flush(generation: UInt64, tell: (DurableNotice) -> Void) throws(WALError) {
         guard let newest = pending.last else { return }
         let offset = newestSegmentSpace().end
         var buffers = pending.map(\.bytes)
@@ -116,7 +147,7 @@ final class LogWriter: @unchecked Sendable {
         let time = ContinuousClock.now - start
         monitor.withLock { $0.publish(pending, time: time, options: options) }
         pending.removeAll(keepingCapacity: true)
-        onDurable(DurableNotice(result: .success(newest.last), generation: generation))
+        tell(DurableNotice(result: .success(newest.last), generation: generation))
     }
 
     private func padding(after end: UInt64, in buffers: inout [ByteBuffer]) -> UInt64 {
@@ -168,6 +199,7 @@ final class LogWriter: @unchecked Sendable {
         monitor.withLock { state in
             state.request = nil
             state.outcome = outcome
+            state.isWriting = false
         }
         monitor.wakeAll()
     }

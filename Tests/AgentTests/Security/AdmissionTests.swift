@@ -1,6 +1,7 @@
 import ClusterCore
 import Foundation
 import Logging
+import NIOCore
 import Testing
 import WANLink
 import WriteAheadLog
@@ -25,6 +26,19 @@ import WriteAheadLog
         let member = Member(id: "a", number: NodeNumber(1), role: .voter, site: "", address: "x:1", api: "")
         #expect(PeerRequest.readdress(member).objection(to: try certificate("b")) != nil)
         #expect(PeerRequest.readdress(member).objection(to: nil) != nil)
+    }
+
+    @Test(arguments: 0..<200) func damagedRequestsNeverTrap(seed: UInt64) throws {
+        var state = seed &+ 1
+        func random(_ bound: Int) -> Int {
+            state = state &* 6_364_136_223_846_793_005 &+ 1_442_695_040_888_963_407
+            return Int(state >> 33) % bound
+        }
+        let request = PeerRequest.enrol(.init(secret: [1, 2, 3, 255], request: "-----BEGIN"))
+        var bytes = Array(try ByteBuffer(json: request).readableBytesView)
+        for _ in 0...random(4) { bytes[random(bytes.count)] = UInt8(random(256)) }
+        if seed % 4 == 0 { bytes.removeLast(random(bytes.count)) }
+        do { _ = try ByteBuffer(bytes: bytes).decodeJSON(PeerRequest.self) } catch { #expect(!"\(error)".isEmpty) }
     }
 
     @NodeLoop @Test func aRemovedMembersOldCertificateCountsNoMore() throws {

@@ -47,8 +47,12 @@ import WANLink
             #expect(throws: CommandFailure.self) { try run(CertIssueCommand.self, ["a", "--config", file]) }
             #expect(try Data(contentsOf: URL(fileURLWithPath: files.ca)) == before)
             try run(CertIssueCommand.self, ["a", "--days", "3", "--force", "--config", file])
-            #expect(try TLSLoader.load(files, node: "a").certificate.daysLeft(at: Date()) == 2)
-            #expect(TLSChecks(configuration).run().contains { $0.result == .warning && $0.message.contains("2 days") })
+            let soon = Date(timeIntervalSinceNow: 60)
+            #expect(try TLSLoader.load(files, node: "a").certificate.daysLeft(at: soon) == 2)
+            #expect(
+                TLSChecks(configuration, now: soon).run().contains {
+                    $0.result == .warning && $0.message.contains("2 days")
+                })
         }
     }
 

@@ -80,6 +80,27 @@ struct SendingTests {
         #expect(raft.nextAppend(to: node(2)) == nil)
     }
 
+    @Test("After a new connection a peer is asked what it has, before anything is sent twice or in vain")
+    func lineReset() throws {
+        var raft = fresh()
+        _ = raft.handle(.message(from: node(2), accepted(0, 1)), now: ms(2))
+        let batch = try raft.propose(count: 3, bytes: 30)
+        let lost = try #require(raft.nextAppend(to: node(2)))
+        raft.sent(lost, to: node(2), through: batch.last)
+        _ = try raft.propose(count: 1, bytes: 10)
+        #expect(raft.handle(.lineReset(to: node(2)), now: ms(3)).pump == [node(2)])
+        let question = try #require(raft.nextAppend(to: node(2)))
+        #expect(question.prev == position(4, 1) && !question.mayCarryEntries)
+        raft.sent(question, to: node(2), through: question.prev.lsn)
+        #expect(raft.nextAppend(to: node(2)) == nil)
+        let verdict = AppendReply.Verdict.rejected(
+            prev: LSN(4), runs: [TermRun(first: LSN(1), term: Term(1))], last: LSN(2))
+        _ = raft.handle(.message(from: node(2), .appendReply(AppendReply(term: Term(1), verdict: verdict))), now: ms(4))
+        let next = try #require(raft.nextAppend(to: node(2)))
+        #expect(next.prev == position(2, 1) && next.mayCarryEntries)
+        #expect(raft.handle(.lineReset(to: node(9)), now: ms(5)).isEmpty)
+    }
+
     @Test("What was lost on the way is noticed by the heartbeats and sent again")
     func lostAppend() throws {
         var cluster = TestCluster(voters(3))
@@ -116,6 +137,8 @@ struct SendingTests {
         #expect(cluster[2].committed == LSN(2), "at once after a pause")
         try cluster.propose(at: 1)
         #expect(cluster[2].committed == LSN(2), "not for every commit")
+        #expect(cluster[1].nextAppend(to: node(2)) == nil, "nor when it happens to be asked for")
+        #expect(cluster[1].commitPushDue != nil)
         cluster.pass(10)
         #expect(cluster[2].committed == LSN(3), "with the next tick")
     }

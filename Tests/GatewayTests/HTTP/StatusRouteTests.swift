@@ -18,7 +18,7 @@ import Testing
                     {"catch_up":null,"cluster":{"id":"c0ffee","name":"test"},"database":{"endpoint":"/run/m.sock",\#
                     "gtid":"0-1-10","mode":"managed","state":"primary","writable":true},"events":[{"kind":\#
                     "leader_elected","lsn":null,"message":"m","term":3,"time":"2026-01-02T03:04:05Z"}],\#
-                    "lag":{"entries":1,"seconds":null},"log":{"applied_lsn":10,"committed_lsn":11,"durable_lsn":12,\#
+                    "lag":{"entries":1,"seconds":null},"links":[],"log":{"applied_lsn":10,"committed_lsn":11,"durable_lsn":12,\#
                     "first_lsn":1,"last_lsn":12},"node":{"id":"node-1","number":1,"role":"voter","site":"here"},\#
                     "orphans":[],"raft":{"leader_api":"127.0.0.1:8080","leader_id":"node-1","state":"leader",\#
                     "term":3},"version":"1.0.0","warnings":["disk 91 % full"]}

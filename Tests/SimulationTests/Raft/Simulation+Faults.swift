@@ -13,7 +13,9 @@ extension Simulation {
         case 0, 1: if let node = nodes.randomElement(using: &chance), node.raft != nil { crash(node.index) }
         case 2: crashMajority()
         case 3, 4: if scenario.partitions { partition() }
-        case 5: network.heal()
+        case 5:
+            network.heal()
+            try resetLines()
         case 6: pause()
         case 7:
             if scenario.clockJumps {
@@ -23,6 +25,13 @@ extension Simulation {
         default: if scenario.changesMembership { try changeMembership() } else { try command() }
         }
         if scenario.trims { try trim() }
+    }
+
+    /// Where lines were cut there are new ones.
+    private func resetLines() throws {
+        for node in nodes.indices where nodes[node].raft != nil {
+            for peer in nodes where peer.index != node { try handle(.lineReset(to: peer.number), at: node) }
+        }
     }
 
     func crash(_ index: Int) {

@@ -1,5 +1,6 @@
 import ClusterCore
 import Foundation
+import Glibc
 import NIOCore
 import NIOPosix
 import Testing
@@ -102,5 +103,44 @@ struct LinkBenchmarks {
         try await measure("batches of 256 KB, 16 under way", tls: tls, rounds: 20_000, inFlight: 16, bytes: 256 << 10) {
             _ = $0.sendBulk(parts, to: NodeNumber(2))
         }
+    }
+
+    /// `LINK_BENCHMARK_FILE` names something to send, best a binlog; what is sent has no history before it.
+    @Test(.enabled(if: ProcessInfo.processInfo.environment["LINK_BENCHMARK_FILE"] != nil), arguments: [false, true])
+    func bulkOfAFile(compressed: Bool) async throws {
+        let path = ProcessInfo.processInfo.environment["LINK_BENCHMARK_FILE"] ?? ""
+        let file = ByteBuffer(bytes: try Data(contentsOf: URL(fileURLWithPath: path)).prefix(128 << 20))
+        let size = file.readableBytes
+        let one = try await TestNode.start(1) {
+            $0.compressFromRoundTrip = compressed ? .zero : .seconds(10)
+        }
+        let two = try await TestNode.start(2)
+        try await one.setPeers([2: two.address])
+        try await one.delegate.wait { $0.writable > 0 }
+        let (begin, cpu) = (ContinuousClock.now, clock())
+        var offset = 0
+        while offset < size {
+            let start = offset
+            offset = try await one.onLoop { network in
+                var offset = start
+                while offset < size, let slice = file.getSlice(at: offset, length: min(256 << 10, size - offset)),
+                    network.sendBulk(slice, to: NodeNumber(2))
+                { offset += slice.readableBytes }
+                return offset
+            }
+            if offset < size { await Task.yield() }
+        }
+        try await two.delegate.wait { $0.bulkBytes == size }
+        let time = ContinuousClock.now - begin
+        let seconds = Double(time.components.seconds) + Double(time.components.attoseconds) / 1e18
+        let link = try #require(try await one.onLoop { $0.linkState(of: NodeNumber(2)) })
+        let ratio = Double(link.bulk.rawBytes) / Double(link.bulk.wireBytes)
+        print(
+            "\(compressed ? "zstd level \(link.compressionLevel ?? 0)" : "as it is"): \(Int(Double(size) / seconds / 1e6)) MB/s,",
+            "\((ratio * 100).rounded() / 100) bytes for one on the wire,",
+            "\(Int(Double(clock() - cpu) / Double(CLOCKS_PER_SEC) / Double(size) * 1e15)) ps of processor a byte, both sides"
+        )
+        try await one.close()
+        try await two.close()
     }
 }

@@ -9,6 +9,7 @@ final class Relay: @unchecked Sendable {
     private let target: Int
     private var server: (any Channel)?
     private var channels: [any Channel] = []
+    private var pairs: [Pair] = []
     private var isFrozen = false
 
     private init(to target: Int) { self.target = target }
@@ -33,6 +34,39 @@ final class Relay: @unchecked Sendable {
         }.get()
     }
 
+    /// Ends connections at once, whatever is on its way: all of them, or one.
+    func cut(_ index: Int? = nil) async throws {
+        try await loop.submit {
+            let open = self.pairs.filter { $0.inbound.isActive }
+            self.pairs = open
+            guard let index else { return open.forEach { $0.close() } }
+            if !open.isEmpty { open[index % open.count].close() }
+        }.get()
+    }
+
+    /// Stops forwarding on one connection, or goes on with all of them.
+    func stall(_ index: Int?) async throws {
+        try await loop.submit {
+            let open = self.pairs.filter { $0.inbound.isActive }
+            for (number, pair) in open.enumerated() {
+                let isStalled = index.map { number == $0 % open.count } ?? false
+                for channel in [pair.inbound, pair.outbound] {
+                    channel.setOption(.autoRead, value: !isStalled).whenFailure { _ in }
+                }
+            }
+        }.get()
+    }
+
+    private struct Pair {
+        let inbound: any Channel
+        let outbound: any Channel
+
+        func close() {
+            inbound.close(promise: nil)
+            outbound.close(promise: nil)
+        }
+    }
+
     func close() async throws {
         try await loop.flatSubmit {
             for channel in self.channels { channel.close(promise: nil) }
@@ -47,6 +81,7 @@ final class Relay: @unchecked Sendable {
                 try inbound.pipeline.syncOperations.addHandler(Forwarder(to: outbound, relay: self))
                 try outbound.pipeline.syncOperations.addHandler(Forwarder(to: inbound, relay: self))
                 self.channels += [inbound, outbound]
+                self.pairs.append(Pair(inbound: inbound, outbound: outbound))
                 guard !self.isFrozen else { return }
                 for channel in [inbound, outbound] { channel.setOption(.autoRead, value: true).whenFailure { _ in } }
             }

@@ -104,7 +104,12 @@ struct ModelRun {
             batches.append(batch)
         }
         do {
-            try log.append(contentsOf: batches)
+            if random.chance(50) {
+                for batch in batches { try log.append(batch, wakes: false) }
+                if let notice = log.writeHere(bytesMax: random.int(0...20_000)) { notices.receive(notice) }
+            } else {
+                try log.append(contentsOf: batches)
+            }
             try notices.wait(for: model.last, generation: log.generation)
         } catch {
             #expect(log.failure != nil, comment)

@@ -16,12 +16,8 @@ struct EnrolmentDesk: Sendable {
             let request = try CertificateRequest(pem: enrolment.request)
             let secret = enrolment.secret
             let answer = try await threads.runIfActive { try issue(request, secret, members: members) }
-            switch answer {
-            case .certificate:
+            if case .certificate = answer {
                 logger.notice("a node has got its certificate by token", metadata: ["id": "\(request.node)"])
-            case .refused(let reason):
-                logger.warning("a node got no certificate", metadata: ["reason": "\(reason)"])
-            case .welcome, .done, .askLeader, .tryLater: break
             }
             return answer
         } catch let error as SecurityError {

@@ -23,6 +23,7 @@ final class TLSKeeper {
     private var warnedAt: Date?
     private var isLooking = false
     private var timer: RepeatedTask?
+    private var refusals = LogLimiter()
 
     init(
         node: String, files: TLSFiles, material: TLSMaterial, network: PeerNetwork, threads: NIOThreadPool,
@@ -114,6 +115,12 @@ final class TLSKeeper {
             logger.error("the new certificates can't be used, the old ones stay", metadata: ["error": "\(error)"])
         }
         broken = (stamps, true)
+    }
+
+    /// A request was refused; anybody may ask while tokens are out, so it is not said each time.
+    func refused(_ hello: PeerHello, _ reason: String) {
+        let who = hello.certificate?.name ?? "a caller without a certificate"
+        refusals.warn(logger, "refused a request of \(who) at \(hello.remoteAddress): \(reason)")
     }
 
     private func warn(now: Date) {

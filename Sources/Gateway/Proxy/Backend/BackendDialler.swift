@@ -1,0 +1,46 @@
+import NIOCore
+import NIOPosix
+
+/// How connections to databases are made: by TCP, or by whatever the agent offers for members that can't be reached so.
+public protocol BackendDialler: Sendable {
+    /// - Parameter initializer: adds the handlers, before anything is read.
+    func connect(
+        to address: BackendAddress, on eventLoop: any EventLoop,
+        initializer: @escaping @Sendable (any Channel) -> EventLoopFuture<Void>
+    ) -> EventLoopFuture<any Channel>
+}
+
+/// Plain TCP.
+public struct TCPDialler: BackendDialler {
+    public var timeout: TimeAmount
+
+    public init(timeout: TimeAmount = .seconds(2)) { self.timeout = timeout }
+
+    public func connect(
+        to address: BackendAddress, on eventLoop: any EventLoop,
+        initializer: @escaping @Sendable (any Channel) -> EventLoopFuture<Void>
+    ) -> EventLoopFuture<any Channel> {
+        guard case .tcp(let host, let port) = address else {
+            return eventLoop.makeFailedFuture(UnreachableBackend(address: address))
+        }
+        return ClientBootstrap(group: eventLoop)
+            .connectTimeout(timeout)
+            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .channelOption(.socketOption(.so_keepalive), value: 1)
+            .channelOption(.writeBufferWaterMark, value: ProxyBuffers.waterMark)
+            .channelOption(.recvAllocator, value: ProxyBuffers.reads)
+            .channelInitializer(initializer)
+            .connect(host: host, port: port)
+    }
+}
+
+struct UnreachableBackend: Error, CustomStringConvertible {
+    var address: BackendAddress
+    var description: String { "there is no way to \(address) from here" }
+}
+
+/// What one connection may hold: reads grow with the stream, writes stop the other side's reading.
+enum ProxyBuffers {
+    static let waterMark = ChannelOptions.Types.WriteBufferWaterMark(low: 64 << 10, high: 256 << 10)
+    static let reads = AdaptiveRecvByteBufferAllocator(minimum: 1 << 10, initial: 2 << 10, maximum: 128 << 10)
+}

@@ -1,0 +1,82 @@
+import MariaDBWire
+import NIOCore
+
+/// The login at a database in a client's name, without I/O: packets in, what to do next out.
+struct BackendLogin {
+    enum Step: Equatable {
+        case send(ByteBuffer, sequence: UInt8)
+        /// The client must answer this itself, by ``BackendConnection/reply(_:)``.
+        case ask(ByteBuffer, sequence: UInt8)
+        case loggedIn
+        case refused(ServerError)
+        case broken(String)
+    }
+
+    private enum State { case greeting, result }
+
+    /// As the client said it; the authentication is replaced.
+    private var response: HandshakeResponse
+    private let secret: BackendSecret
+    private var state = State.greeting
+    private(set) var greeting: HandshakeV10?
+    /// What both sides can: bytes pass unchanged only with the flags that the client has.
+    private(set) var capabilities: Capabilities = []
+    /// The flags of the final OK.
+    private(set) var flags: ServerStatus = .autocommit
+
+    init(_ response: HandshakeResponse, schema: String?, secret: BackendSecret) {
+        self.response = response
+        self.response.database = schema
+        self.secret = secret
+    }
+
+    mutating func receive(_ packet: Packet) -> Step {
+        do throws(WireError) {
+            if packet.payload.getInteger(at: packet.payload.readerIndex, as: UInt8.self) == 0xFF {
+                return .refused(try ServerError(packet.payload))
+            }
+            switch state {
+            case .greeting: return try answer(packet)
+            case .result: return try result(packet)
+            }
+        } catch { return .broken("\(error)") }
+    }
+
+    private mutating func answer(_ packet: Packet) throws(WireError) -> Step {
+        let greeting = try HandshakeV10(packet.payload)
+        self.greeting = greeting
+        guard greeting.capabilities.isSuperset(of: [.protocol41, .pluginAuthentication, .sessionTracking]) else {
+            return .broken("\(greeting.serverVersion) is too old a server: it can't track sessions")
+        }
+        var flags = response.capabilities.subtracting([.tls, .compress, .connectWithDatabase])
+        flags.formUnion([
+            .protocol41, .secureConnection, .pluginAuthentication, .lengthEncodedAuthentication, .sessionTracking,
+        ])
+        if response.database != nil { flags.insert(.connectWithDatabase) }
+        if response.attributes == nil { flags.remove(.connectAttributes) }
+        capabilities = flags.intersection(greeting.capabilities.union(.longPassword))
+        response.capabilities = capabilities
+        response.plugin = NativePassword.plugin
+        response.authentication = secret.nativeReply(salt: greeting.salt)
+        state = .result
+        var payload = ByteBuffer()
+        response.write(to: &payload)
+        return .send(payload, sequence: packet.sequence &+ 1)
+    }
+
+    private mutating func result(_ packet: Packet) throws(WireError) -> Step {
+        switch packet.payload.getInteger(at: packet.payload.readerIndex, as: UInt8.self) {
+        case 0x00:
+            flags = packet.payload.withUnsafeReadableBytes { StatusPacket($0)?.flags } ?? .autocommit
+            return .loggedIn
+        case 0xFE, 0x01:
+            if secret == .relayed { return .ask(packet.payload, sequence: packet.sequence &+ 1) }
+            let request = try AuthenticationSwitch(packet.payload)
+            guard request.plugin == NativePassword.plugin else {
+                return .broken("the account wants to log in with \(request.plugin), which the proxy can't do for it")
+            }
+            return .send(ByteBuffer(bytes: secret.nativeReply(salt: request.data)), sequence: packet.sequence &+ 1)
+        default: return .broken("an unexpected answer to the login")
+        }
+    }
+}

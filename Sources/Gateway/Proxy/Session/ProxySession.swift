@@ -1,0 +1,190 @@
+import ClusterCore
+import Logging
+import MariaDBWire
+import NIOCore
+
+/// One client: its login, its commands one after the other, and its connections to the leader's database and to the replica.
+///
+/// A command goes through ``begin(_:)`` (what is it), ``advance()`` (what is missing before it can be sent, called again after every
+/// change) and the answer's way back in ``backend(_:received:)``. Confined to its event loop.
+final class ProxySession: ChannelInboundHandler, @unchecked Sendable {  // all state is confined to the loop
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    enum Phase: Equatable {
+        /// Greeted; the client's answer is awaited.
+        case greeted
+        /// Asked for another method; its reply is awaited.
+        case switching
+        /// The account is being read, or a database logged in to.
+        case checking
+        /// A database has asked something that only the client can answer.
+        case relaying
+        case ready
+        case closed
+    }
+
+    let worker: ProxyWorker
+    let connectionID: UInt32
+    let salt = NativePassword.makeSalt()
+    var phase = Phase.greeted
+    var context: ChannelHandlerContext?
+    /// What the client sent and nobody has looked at.
+    var input = ByteBuffer()
+    var decoder = PacketDecoder(payloadBytesMax: 1 << 20)
+    /// The sequence number of the next packet to the client while it logs in.
+    var sequence: UInt8 = 0
+    var hello: HandshakeResponse?
+    var secret = BackendSecret.empty
+    var isEncrypted = false
+    var loginDeadline: Scheduled<Void>?
+    var state: SessionState
+
+    var leader: BackendConnection?
+    var replica: BackendConnection?
+    var wasAtReplica = false
+    var isReadingAtReplica = false
+    /// A replica that could not be reached is not tried again before this.
+    var replicaRetryAt = NIODeadline.uptimeNanoseconds(0)
+
+    var current: ClientCommand?
+    /// Where ``current`` was sent.
+    var answering: BackendConnection?
+    var reader = ResponseReader(.results, capabilities: [])
+    /// The rest of a large command, or of a local file, that goes on to ``answering``.
+    var streaming: FrameCounter?
+    var waiting: Scheduled<Void>?
+    /// The wait for a leader was as long as it may be.
+    var isWaitOver = false
+    var retryLeaderAt = NIODeadline.uptimeNanoseconds(0)
+    /// How often the command under way was refused by leaders that were none any more.
+    var readOnlyRetries = 0
+    /// What the server tells must be asked for again.
+    var refreshesTracking = false
+    var statements: [UInt32: PreparedStatement] = [:]
+    var lastStatementID: UInt32 = 0
+    var statementBytes = 0
+    /// Set by a KILL CONNECTION that came through the proxy.
+    var isKilled = false
+    /// User variables and the like were lost with a leader.
+    var hasLostState = false
+    var isReadingClient = true
+
+    /// Longer commands are passed on unread, to the leader.
+    static let inspectedBytesMax = 1 << 20
+    /// Read ahead of the command under way.
+    static let inputBytesMax = 256 << 10
+    /// Texts of prepared statements kept for a session.
+    static let statementBytesMax = 16 << 20
+    static let statementsMax = 16_382
+
+    init(worker: ProxyWorker, connectionID: UInt32) {
+        self.worker = worker
+        self.connectionID = connectionID
+        state = SessionState(
+            consistency: worker.configuration.readConsistency, tracking: ClientTracking(isEnabled: false))
+    }
+
+    var view: ProxyView { worker.view }
+    var logger: Logger { worker.logger }
+    var eventLoop: any EventLoop { worker.eventLoop }
+
+    // MARK: The client's channel
+
+    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+
+    func channelActive(context: ChannelHandlerContext) {
+        worker.opened(self)
+        loginDeadline = eventLoop.scheduleTask(in: worker.configuration.loginTimeout) { [weak self] in
+            guard let self, self.phase != .ready else { return }
+            self.close()
+        }
+        greet()
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        var bytes = unwrapInboundIn(data)
+        if input.readableBytes == 0 { input = bytes } else { input.writeBuffer(&bytes) }
+        if streaming != nil { stream() }
+        pump()
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) { answering?.flush() }
+
+    func channelInactive(context: ChannelHandlerContext) { close() }
+    func errorCaught(context: ChannelHandlerContext, error: any Error) { close() }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        answering?.setReading(context.channel.isWritable)
+    }
+
+    /// Takes what the client sent, as far as it can be taken now.
+    func pump() {
+        while phase != .closed {
+            switch phase {
+            case .greeted, .switching, .relaying: guard receiveLogin() else { return }
+            case .ready:
+                guard current == nil, streaming == nil, begin() else {
+                    holdClient()
+                    return
+                }
+            case .checking, .closed: return
+            }
+        }
+    }
+
+    /// Stops reading from a client that sends on while a command is under way, and starts again.
+    func holdClient() {
+        let reads = input.readableBytes < Self.inputBytesMax || (current == nil && streaming == nil)
+        guard reads != isReadingClient, let context else { return }
+        isReadingClient = reads
+        do { try context.channel.syncOptions?.setOption(.autoRead, value: reads) } catch { return close() }
+        if reads { context.read() }
+    }
+
+    // MARK: To the client
+
+    func write(_ bytes: ByteBuffer) { context?.write(wrapOutboundOut(bytes), promise: nil) }
+    func flush() { context?.flush() }
+
+    /// One packet in answer to a command.
+    func answer(_ payload: ByteBuffer, sequence: UInt8 = 1) {
+        var packet = ByteBuffer()
+        packet.writePacket(payload, sequence: sequence)
+        write(packet)
+        flush()
+    }
+
+    func answerOK(sequence: UInt8 = 1) {
+        var payload = ByteBuffer()
+        payload.writeBytes([0x00, 0x00, 0x00])
+        payload.writeInteger(
+            state.flags.subtracting([.moreResults, .cursorExists, .sessionStateChanged]).rawValue, endianness: .little)
+        payload.writeInteger(UInt16(0))
+        answer(payload, sequence: sequence)
+    }
+
+    func answerError(_ code: UInt16, _ sqlState: String, _ message: String, sequence: UInt8 = 1) {
+        var payload = ByteBuffer()
+        ServerError(code: code, sqlState: sqlState, message: message).write(to: &payload)
+        answer(payload, sequence: sequence)
+    }
+
+    /// Ends everything; whatever is under way gets no answer, as when a server is lost.
+    func close() {
+        guard phase != .closed else { return }
+        phase = .closed
+        loginDeadline?.cancel()
+        waiting?.cancel()
+        current = nil
+        answering = nil
+        leader?.close()
+        replica?.close()
+        (leader, replica) = (nil, nil)
+        statements = [:]
+        input = ByteBuffer()
+        worker.closed(self)
+        context?.close(promise: nil)
+    }
+}

@@ -1,0 +1,185 @@
+import Foundation
+import Gateway
+import LabSupport
+import MariaDBClient
+import Testing
+
+@Suite("The proxy in front of one server", .serialized) struct ProxyServerTests {
+    private func withProxy<Value: Sendable>(
+        _ body: (ProxyFixture, MariaDBServer) async throws -> Value
+    ) async throws -> Value {
+        let server = try await SharedServer.server()
+        try await ProxyFixture.makeAccounts(server)
+        // A server alone has no replica's position to wait for.
+        return try await ProxyFixture.with(leader: server, replica: server) {
+            $0.readConsistency = .eventual
+        } _: {
+            try await body($0, server)
+        }
+    }
+
+    @Test("Text and prepared statements, errors, blobs")
+    func statements() async throws {
+        try await withProxy { fixture, _ in
+            try await withSession(fixture.configuration) { session throws(SQLError) in
+                try session.query("CREATE OR REPLACE TABLE t (id INT AUTO_INCREMENT PRIMARY KEY, v LONGBLOB)")
+                let made = try session.query("INSERT INTO t (v) VALUES ('a'), (NULL)")
+                #expect(made.affectedRows == 2 && made.lastInsertID == 1)
+                #expect(try session.query("SELECT id, v FROM t ORDER BY id").rows == [["1", "a"], ["2", nil]])
+                for round in 0..<3 {
+                    let result = try session.execute(
+                        "INSERT INTO t (v) VALUES (?)", [.bytes([UInt8](repeating: 7, count: 300_000 << round))])
+                    #expect(result.affectedRows == 1)
+                    let read = try session.execute("SELECT LENGTH(v) FROM t WHERE id = ?", [.int64(Int64(3 + round))])
+                    #expect(read.scalar == "\(300_000 << round)")
+                }
+                do throws(SQLError) {
+                    try session.query("SELECT * FROM nowhere")
+                    Issue.record("no error")
+                } catch {
+                    #expect(error.errno == 1146 && error.sqlState == "42S02")
+                }
+                try session.query("INSERT INTO t (id, v) VALUES (99, REPEAT('x', 40000000))")
+                #expect(try session.query("SELECT v FROM t WHERE id = 99").scalar?.utf8.count == 40_000_000)
+            }
+        }
+    }
+
+    @Test("A wrong password, an unknown user, an unknown schema")
+    func refusals() async throws {
+        try await withProxy { fixture, _ in
+            for (user, password, schema, errno) in [
+                ("app", "wrong", "shop", UInt32(1045)), ("nobody", "x", "shop", 1045),
+                ("app", "app-secret", "none", 1044),
+                ("bare", "x", "shop", 1045),
+            ] {
+                var configuration = fixture.configuration
+                configuration.user = user
+                configuration.password = password
+                configuration.database = schema
+                do {
+                    try await withSession(configuration) { _ throws(SQLError) in }
+                    Issue.record("\(user) was let in")
+                } catch let error as SQLError {
+                    #expect(error.errno == errno, "\(error)")
+                }
+            }
+            var bare = fixture.configuration
+            bare.user = "bare"
+            bare.password = nil
+            try await withSession(bare) { session throws(SQLError) in try session.ping() }
+        }
+    }
+
+    @Test("The session's state is the same at both databases")
+    func sessionState() async throws {
+        try await withProxy { fixture, _ in
+            try await withSession(fixture.configuration) { session throws(SQLError) in
+                try session.query("CREATE OR REPLACE TABLE s (a VARCHAR(20)) CHARSET utf8mb4")
+                try session.query("INSERT INTO s VALUES ('é')")
+                #expect(try session.query("SELECT a FROM s").scalar == "é")
+                try session.query("SET sql_mode = 'ANSI_QUOTES,NO_BACKSLASH_ESCAPES', time_zone = '+03:00'")
+                #expect(try session.query("SELECT \"a\" FROM s").scalar == "é")
+                #expect(try session.query("SELECT 'a\\' FROM s").scalar == "a\\")
+                #expect(try session.query("SELECT FROM_UNIXTIME(0)").scalar == "1970-01-01 03:00:00")
+                try session.query("SET NAMES latin1")
+                #expect(try session.query("SELECT HEX(CONCAT(a)) FROM s").scalar == "C3A9")
+                try session.query("SET NAMES utf8mb4 COLLATE utf8mb4_bin")
+                #expect(try session.query("SELECT 'a' = 'A'").scalar == "0")
+                try session.query("USE information_schema")
+                #expect(try session.query("SELECT COUNT(*) FROM SCHEMATA WHERE SCHEMA_NAME = 'shop'").scalar == "1")
+            }
+        }
+    }
+
+    @Test("Sessions outside a transaction move to the next leader, others are lost")
+    func failover() async throws {
+        let server = try await SharedServer.server()
+        try await ProxyFixture.makeAccounts(server)
+        try await MariaDBServer.withServer(id: 11, options: SharedServer.options) { other in
+            try await ProxyFixture.makeAccounts(other)
+            for each in [server, other] { try await each.sql("CREATE OR REPLACE TABLE shop.f (id INT PRIMARY KEY)") }
+            try await ProxyFixture.with(leader: server) { fixture in
+                let idle = SQLRunner(fixture.configuration, deadline: .seconds(20))
+                let busy = SQLRunner(fixture.configuration, deadline: .seconds(20))
+                defer {
+                    idle.close()
+                    busy.close()
+                }
+                try await idle.query("SET time_zone = '+05:00'")
+                try await idle.run { session throws(SQLError) in
+                    _ = try session.execute("INSERT INTO f VALUES (?)", [.int64(1)])
+                }
+                try await busy.query("START TRANSACTION")
+                let thread = try await busy.run { session throws(SQLError) in session.threadID }
+                try await busy.query("INSERT INTO f VALUES (2)")
+                fixture.proxy.update(ProxyFixture.view(leader: nil, epoch: 0))
+                async let waited = idle.query("SELECT @@time_zone, @@server_id")
+                fixture.proxy.update(ProxyFixture.view(leader: other, epoch: 2))
+                #expect(try await waited.rows == [["+05:00", "11"]])
+                try await idle.run { session throws(SQLError) in
+                    _ = try session.execute("INSERT INTO f VALUES (?)", [.int64(3)])
+                }
+                // The runner opens a new session when its own is lost.
+                try await MariaDBServer.eventually("the transaction ends with its leader") {
+                    try await busy.run { session throws(SQLError) in session.threadID } != thread
+                }
+                #expect(try await other.value("SELECT GROUP_CONCAT(id) FROM shop.f") == "3")
+            }
+        }
+    }
+
+    @Test("KILL works by the numbers that clients see")
+    func kill() async throws {
+        try await withProxy { fixture, _ in
+            let victim = SQLRunner(fixture.configuration, deadline: .seconds(20))
+            let killer = SQLRunner(fixture.configuration, deadline: .seconds(20))
+            defer {
+                victim.close()
+                killer.close()
+            }
+            let id = try await victim.run { session throws(SQLError) in session.threadID }
+            async let slept = victim.query("SELECT SLEEP(15)")
+            try await MariaDBServer.eventually("it sleeps") {
+                try await killer.query(
+                    "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE INFO LIKE 'SELECT SLEEP(15)%'"
+                ).scalar == "1"
+            }
+            try await killer.query("KILL QUERY \(id)")
+            // MariaDB's SLEEP ends with 1 when its query is killed, or with an error.
+            do { #expect(try await slept.scalar == "1") } catch let error as SQLError { #expect(error.errno == 1317) }
+            try await killer.query("KILL \(id)")
+            try await MariaDBServer.eventually("its connection is lost, and the runner opens another") {
+                try await victim.run { session throws(SQLError) in session.threadID } != id
+            }
+            await #expect(throws: SQLError.self) { try await killer.query("KILL 4294967290") }
+        }
+    }
+
+    @Test("LOAD DATA LOCAL, several statements and several results, through the mariadb client")
+    func client() async throws {
+        try await withProxy { fixture, _ in
+            let folder = FileManager.default.temporaryDirectory.path
+            let file = "\(folder)/proxy-load-\(fixture.port).csv"
+            try (1...50_000).map { "\($0),line \($0)" }.joined(separator: "\n")
+                .write(toFile: file, atomically: true, encoding: .utf8)
+            defer { do { try FileManager.default.removeItem(atPath: file) } catch {} }
+            let output = try await MariaDBServer.run(
+                [
+                    "mariadb", "--no-defaults", "-h127.0.0.1", "-P\(fixture.port)", "-uapp",
+                    "-p\(ProxyFixture.password)", "--local-infile=1", "-N", "shop",
+                ],
+                input: """
+                    CREATE OR REPLACE TABLE l (id INT PRIMARY KEY, v VARCHAR(40));
+                    LOAD DATA LOCAL INFILE '\(file)' INTO TABLE l FIELDS TERMINATED BY ',';
+                    SELECT COUNT(*), MAX(id) FROM l;
+                    DELIMITER //
+                    CREATE OR REPLACE PROCEDURE two() BEGIN SELECT 1; SELECT 2; END//
+                    DELIMITER ;
+                    CALL two();
+                    SELECT 5; SELECT 6;
+                    """)
+            #expect(output.split(separator: "\n").map(String.init) == ["50000\t50000", "1", "2", "5", "6"])
+        }
+    }
+}
