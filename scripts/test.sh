@@ -12,7 +12,7 @@ need_packages mariadb-backup sysbench iproute2 nftables shellcheck
 
 say "style"
 swift format lint --strict --recursive --parallel Package.swift Sources Tests
-shellcheck -x scripts/*.sh scripts/lib/*.sh
+shellcheck -x scripts/*.sh scripts/lib/*.sh topologies/*/*.sh
 build --build-tests || die "the build failed"
 WOLFSCALE_BINARY="$(bin_path)/wolfscale"
 export WOLFSCALE_BINARY
@@ -29,3 +29,11 @@ say "faults under load"
 "$root/scripts/chaos.sh" --no-build --faults 17 --seed "${WOLFSCALE_CHAOS_SEED:-20261123}"
 say "the quickstart"
 "$root/scripts/quickstart.sh"
+say "the topologies"
+"$root/topologies/standard-ha/run-local.sh" --demo --no-build
+if [ "$(id -u)" = 0 ] && [ -e /dev/net/tun ]; then
+    "$root/topologies/remote-follower/run-local.sh" --demo --no-build
+    "$root/scripts/chaos.sh" --no-build --wan --faults 5 --seed "${WOLFSCALE_CHAOS_SEED:-20261123}"
+else
+    say "skipped: the remote follower's topology and faults of lines; emulated lines need root and /dev/net/tun"
+fi
