@@ -18,6 +18,7 @@ enum ConfigurationRules {
             configuration.database.managed = configuration.replication.mode == .quorum
         }
         return node(configuration) + database(configuration) + cluster(configuration) + network(configuration)
+            + bridge(configuration)
     }
 
     private static func settleTimeouts(_ configuration: inout Configuration) {
@@ -90,6 +91,29 @@ enum ConfigurationRules {
                             + "because a server with waiting commits must be killed, not stopped"))
             }
         case (.quorum, true), (.async, false): break
+        }
+        return violations
+    }
+
+    private static func bridge(_ configuration: Configuration) -> [Violation] {
+        guard configuration.replication.mode == .async, configuration.node.role.hasDatabase else { return [] }
+        var violations: [Violation] = []
+        if configuration.galera.endpoints.isEmpty {
+            violations.append(
+                Violation(
+                    key: "galera.endpoint",
+                    message:
+                        "replication.mode = \"async\" bridges a Galera cluster: name its nodes, each with [[galera.endpoint]], host, "
+                        + "port"))
+        }
+        if configuration.relay.advertiseAddress == nil,
+            PeerAddress(configuration.relay.bindAddress)?.isWildcard ?? false
+        {
+            violations.append(
+                Violation(
+                    key: "relay.advertise_address",
+                    message:
+                        "relay.advertise_address is missing: say by which address the Galera nodes reach this agent"))
         }
         return violations
     }

@@ -62,10 +62,11 @@ final class MembershipAdministration {
             return .refused(
                 reason: "\(applicant.address) is the address of the member \(other.id); set node.advertise_address")
         }
+        if let reason = membership.galeraObstacle(to: applicant) { return .refused(reason: reason) }
         guard let number = membership.freeNumber else { return .refused(reason: "the cluster is full (1,023 members)") }
         let member = Member(
             id: applicant.id, number: number, role: .learner, site: applicant.site, address: applicant.address,
-            api: applicant.api, promoteTo: applicant.role == .learner ? nil : applicant.role)
+            api: applicant.api, promoteTo: applicant.role == .learner ? nil : applicant.role, galera: applicant.galera)
         try await change(to: membership.setting(member))
         logger.notice("a member has joined", metadata: ["id": "\(member.id)", "number": "\(number)"])
         return .welcome(welcome(number))

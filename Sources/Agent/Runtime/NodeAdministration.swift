@@ -41,6 +41,7 @@ struct NodeAdministration: ClusterAdministration {
     }
 
     func switchover(_ request: SwitchoverRequest) async throws(AdministrationError) -> SwitchoverResult {
+        if request.force == true { return try await node.takeOverByForce(dryRun: request.dryRun == true) }
         try await requireLeader()
         var target: NodeNumber?
         if let id = request.to {
@@ -50,6 +51,9 @@ struct NodeAdministration: ClusterAdministration {
             target = member.number
         }
         if let reason = await node.switchoverObstacle(to: target) { throw .refused(reason: reason) }
+        if request.dryRun == true {
+            return SwitchoverResult(leaderID: request.to ?? "", term: await node.consensus.raft.term)
+        }
         let begun = ContinuousClock.now
         if let obstacle = await node.switchover(to: target) {
             throw .refused(reason: "leadership stays here: \(obstacle)")
@@ -59,6 +63,13 @@ struct NodeAdministration: ClusterAdministration {
         }
         let pause = UInt64((ContinuousClock.now - begun) / .milliseconds(1))
         return SwitchoverResult(leaderID: leader.id, term: await node.consensus.raft.term, pauseMS: pause)
+    }
+
+    func retryBridge() async throws(AdministrationError) -> BridgeRetry {
+        guard let before = await node.retryBridge() else {
+            throw .refused(reason: "this node bridges no Galera cluster")
+        }
+        return BridgeRetry(before: before)
     }
 
     private func requireLeader() async throws(AdministrationError) {
@@ -84,6 +95,7 @@ extension Node {
     /// Why a switchover could not finish, asked before anything is touched. (I9)
     func switchoverObstacle(to target: NodeNumber?) -> String? {
         let raft = consensus.raft
+        if bridge != nil { return bridgeSwitchoverObstacle(to: target) }
         guard let target else {
             return heir == nil ? "no other voter is caught up and has a database that could lead" : nil
         }

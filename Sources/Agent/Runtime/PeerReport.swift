@@ -1,4 +1,5 @@
 import ClusterCore
+import Gateway
 import Logging
 import NIOCore
 
@@ -10,6 +11,8 @@ struct PeerReport: Codable, Sendable {
     var database: String
     /// Whether the database could become the primary.
     var mayLead: Bool
+    /// Of a bridge's member: its site.
+    var site: BridgeSiteStatus?
 }
 
 /// A report and when it came.
@@ -21,12 +24,14 @@ struct ReceivedReport: Sendable {
 extension Node {
     var ownReport: PeerReport {
         PeerReport(
-            applied: appliedLSN, last: consensus.raft.last, database: driver?.tenure.state.name ?? "none",
-            mayLead: consensus.raft.mayLead)
+            applied: appliedLSN, last: consensus.raft.last,
+            database: driver?.tenure.state.name ?? bridge?.bridge.state.name ?? "none",
+            mayLead: consensus.raft.mayLead, site: bridge?.siteStatus(configuration.node.site))
     }
 
     /// Everything of the log through here is in the local database; a witness has none and counts what is committed.
     var appliedLSN: LSN {
+        if let bridge { return bridge.isSource ? consensus.raft.committed : bridge.applied }
         guard let driver else { return consensus.raft.committed }
         if case .primary = driver.tenure.state { return consensus.raft.committed }
         return driver.monitor?.applied ?? .zero

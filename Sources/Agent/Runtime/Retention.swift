@@ -30,7 +30,11 @@ final class Retention {
     ///   - applied: What this node's own database has.
     ///   - everywhere: What every member has applied; nil while one of them has not been heard of.
     ///   - trimmed: Told the new beginning of the log when something was removed.
-    func run(applied: LSN, everywhere: LSN?, now: Date = Date(), trimmed: @escaping @NodeLoop @Sendable (LSN) -> Void) {
+    ///   - mayLeaveBehind: Whether the size counts more than a member that lacks the entries.
+    func run(
+        applied: LSN, everywhere: LSN?, mayLeaveBehind: Bool = true, now: Date = Date(),
+        trimmed: @escaping @NodeLoop @Sendable (LSN) -> Void
+    ) {
         guard !busy else { return }
         let segments = log.segments
         let horizon = UInt64(max(0, now.timeIntervalSince1970)) - keepSeconds
@@ -39,7 +43,9 @@ final class Retention {
         for segment in segments.dropLast() {
             let isOld = segment.sealed.map { $0 < horizon } ?? false
             let isSpare = everywhere.map { segment.last <= $0 } ?? false
-            guard segment.last <= applied, (isOld && isSpare) || excess > 0 else { break }
+            guard segment.last <= applied, (isOld && isSpare) || (excess > 0 && (mayLeaveBehind || isSpare)) else {
+                break
+            }
             through = segment.last
             excess = excess > segment.fileBytes ? excess - segment.fileBytes : 0
         }

@@ -18,15 +18,18 @@ public struct NodeStatus: Sendable, Hashable, Codable {
     public var orphans: [OrphanRecord]
     /// Only while the node catches up.
     @OrNull public var catchUp: CatchUp?
+    /// Only of a bridge between Galera clusters.
+    @OrNull public var bridge: BridgeStatus?
 
     enum CodingKeys: String, CodingKey {
-        case node, cluster, raft, log, database, lag, version, warnings, events, orphans
+        case node, cluster, raft, log, database, lag, version, warnings, events, orphans, bridge
         case catchUp = "catch_up"
     }
 
     public init(
         node: Node, cluster: Cluster, raft: Raft, log: Log, database: Database, lag: Lag, version: String,
-        warnings: [String] = [], events: [EventRecord] = [], orphans: [OrphanRecord] = [], catchUp: CatchUp? = nil
+        warnings: [String] = [], events: [EventRecord] = [], orphans: [OrphanRecord] = [], catchUp: CatchUp? = nil,
+        bridge: BridgeStatus? = nil
     ) {
         self.node = node
         self.cluster = cluster
@@ -39,6 +42,7 @@ public struct NodeStatus: Sendable, Hashable, Codable {
         self.events = events
         self.orphans = orphans
         self.catchUp = catchUp
+        self.bridge = bridge
     }
 }
 
