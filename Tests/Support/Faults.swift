@@ -140,7 +140,7 @@ public struct FaultInjector {
 }
 
 /// SplitMix64 (Steele, Lea, Flood 2014), so that a seed repeats a run.
-public struct SeededGenerator: RandomNumberGenerator {
+public struct SeededGenerator: RandomNumberGenerator, Sendable {
     private var state: UInt64
     public init(seed: UInt64) { state = seed }
 
