@@ -6,7 +6,10 @@ import Foundation
 struct LabCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "wolfscale-lab", abstract: "Clusters on this machine: faults and benchmarks.",
-        subcommands: [Chaos.self, CommitBenchmark.self, FailoverBenchmark.self])
+        subcommands: [
+            Chaos.self, BridgeChaos.self, BridgeLocal.self, BridgeBenchmark.self, CommitBenchmark.self,
+            FailoverBenchmark.self,
+        ])
 }
 
 /// One JSON object a line, with sorted keys.

@@ -74,8 +74,9 @@ struct BridgeAssembly {
                     reasons.append("\(name) is \(assessment.verdict.rawValue): \(assessment.reason)")
                     continue
                 }
-                return GaleraIdentity(
-                    stateID: seen.stateID, domain: seen.domain, baseline: seen.binlogState.description)
+                // Of its own writes only: other domains are single nodes' own, or come from elsewhere.
+                let own = GTIDState(seen.binlogState.gtids.filter { $0.domain == seen.domain })
+                return GaleraIdentity(stateID: seen.stateID, domain: seen.domain, baseline: own.description)
             } catch { reasons.append("\(name): \(error)") }
         }
         throw AgentError(

@@ -18,6 +18,8 @@ final class BridgeCapture {
     private let lost: @NodeLoop (_ reason: String) -> Void
 
     private var source: BinlogSource?
+    /// The present attachment: what an earlier one still hears counts for nothing.
+    private var attachment: Attachment?
     private var term = Term.zero
     /// The domain of the cluster's own writes; others come from the log, or are a node's own and are not shipped.
     private var domain: UInt32 = 0
@@ -71,11 +73,20 @@ final class BridgeCapture {
         domain = domains.own
         foreignDomains = domains.foreign
         term = consensus.raft.term
-        source = try await BinlogSource.connect(configuration, on: NodeLoop.eventLoop, delegate: self).get()
+        let attachment = Attachment(self)
+        self.attachment = attachment
+        let connected = try await BinlogSource.connect(configuration, on: NodeLoop.eventLoop, delegate: attachment)
+            .get()
+        guard self.attachment === attachment else {
+            connected.close()
+            throw ServerError.wrongState("another attachment of the capture took this one's place")
+        }
+        source = connected
         checkRoom()
     }
 
     func detach() {
+        attachment = nil
         source?.close()
         source = nil
         flush?.cancel()
@@ -152,7 +163,7 @@ final class BridgeCapture {
     }
 
     private func propose(_ group: [CapturedTransaction]) {
-        guard !group.isEmpty, source != nil else { return }
+        guard !group.isEmpty, attachment != nil else { return }
         guard consensus.raft.role == .leader, consensus.raft.term == term else {
             return end("this node does not lead term \(term) any more")
         }
@@ -193,27 +204,37 @@ final class BridgeCapture {
     }
 
     private func end(_ reason: String) {
-        guard source != nil else { return }
+        guard attachment != nil else { return }
         detach()
         lost(reason)
     }
 }
 
-extension BridgeCapture: BinlogSourceDelegate {
-    nonisolated func binlogSource(_ source: BinlogSource, captured transactions: [CapturedTransaction]) {
-        NodeLoop.assumeIsolated {
-            // Events of the first burst may come before `attach` has resumed.
-            if let present = self.source, present !== source { return }
-            self.source = source
-            take(transactions)
-        }
+/// One connection to a source, as its delegate: held by the capture while it is the present one. Its events may come before the connection
+/// is reported to be there.
+private final class Attachment: BinlogSourceDelegate {
+    @NodeLoop private weak var capture: BridgeCapture?
+
+    @NodeLoop init(_ capture: BridgeCapture) { self.capture = capture }
+
+    func binlogSource(_ source: BinlogSource, captured transactions: [CapturedTransaction]) {
+        NodeLoop.assumeIsolated { capture?.take(transactions, from: self) }
     }
 
-    nonisolated func binlogSourceAlive(_ source: BinlogSource) {}
+    func binlogSourceAlive(_ source: BinlogSource) {}
 
-    nonisolated func binlogSourceClosed(_ source: BinlogSource, error: BinlogSourceError?) {
-        NodeLoop.assumeIsolated {
-            if self.source === source { end(error.map { "\($0)" } ?? "the server closed the dump connection") }
-        }
+    func binlogSourceClosed(_ source: BinlogSource, error: BinlogSourceError?) {
+        NodeLoop.assumeIsolated { capture?.closed(error, from: self) }
+    }
+}
+
+extension BridgeCapture {
+    fileprivate func take(_ transactions: [CapturedTransaction], from attachment: Attachment) {
+        if self.attachment === attachment { take(transactions) }
+    }
+
+    fileprivate func closed(_ error: BinlogSourceError?, from attachment: Attachment) {
+        guard self.attachment === attachment else { return }
+        end(error.map { "\($0)" } ?? "the server closed the dump connection")
     }
 }

@@ -26,7 +26,7 @@ extension BridgeDriver {
     /// The log's position at `lsn`, with what the clusters held before the bridge began.
     func position(through lsn: LSN) async throws -> GTIDPosition {
         let log = consensus.log
-        var position = consensus.raft.membership.galeraBaseline.position
+        var position = consensus.raft.membership.galeraKnown.position
         position.advance(to: try await threads.runIfActive { try log.state(through: lsn).position })
         return position
     }
@@ -49,10 +49,10 @@ extension BridgeDriver {
         let seen = try await observe(endpoint, inSync: true)
         remember(seen)
         let membership = consensus.raft.membership
-        let baseline = membership.galeraBaseline.position
+        let (baseline, known) = (membership.galeraBaseline.position, membership.galeraKnown.position)
         let committed = consensus.raft.committed
         if sentAtMost.isEmpty { sentAtMost = try await position(through: committed) }
-        let (log, domains, isLeader) = (consensus.log, domains, bridge.leadership.isLeader)
+        let (log, domains) = (consensus.log, domains)
         let wanted = try await position(through: max(lsn, .zero) == .zero ? committed : lsn)
         return try await threads.runIfActive {
             let logged = try log.state(through: committed).position
@@ -61,7 +61,7 @@ extension BridgeDriver {
             }
             var orphans = Set<GTID>()
             for gtid in seen.binlogState.gtids + seen.slavePosition.gtids
-            where domains.contains(gtid.domain) && !baseline.covers(gtid) {
+            where domains.contains(gtid.domain) && !known.covers(gtid) {
                 if let at = try log.locate(gtid) {
                     if at > committed {
                         throw ServerError.wrongState("\(gtid) is in the log, not known to be committed")
@@ -71,18 +71,30 @@ extension BridgeDriver {
                 }
             }
             // What this site wrote as the last source is still to be captured.
-            if isLeader, try Self.lastDomain(logged, log).map({ $0 == identity.domain }) ?? true {
+            if lsn > .zero, try Self.lastDomain(logged, log).map({ $0 == identity.domain }) ?? true {
                 orphans = orphans.filter { $0.domain != identity.domain }
             }
             if !orphans.isEmpty { return .orphans(orphans.sorted { $0.sequence < $1.sequence }) }
             var from = seen.position
-            from.advance(to: baseline)
+            from.advance(to: known)
             do { _ = try log.start(for: from) } catch let error as WALError {
                 guard case .positionPurged = error else { throw error }
                 return .needsCopy(reason: "\(error)")
             }
-            return .contained(complete: seen.position.covers(wanted))
+            // Orphans that another site keeps for itself are no part of what is wanted here.
+            return .contained(complete: seen.position.covers(Self.required(wanted, logged, baseline)))
         }
+    }
+
+    /// `wanted` without what only another cluster has.
+    private nonisolated static func required(
+        _ wanted: GTIDPosition, _ logged: GTIDPosition, _ baseline: GTIDPosition
+    ) -> GTIDPosition {
+        GTIDPosition(
+            wanted.gtids.compactMap { gtid in
+                if logged.covers(gtid) || baseline.covers(gtid) { return gtid }
+                return [logged[gtid.domain], baseline[gtid.domain]].compactMap { $0 }.max { $0.sequence < $1.sequence }
+            })
     }
 
     /// What no log can give this cluster; nil when it lacks nothing of the kind.
@@ -158,6 +170,10 @@ extension BridgeDriver {
     }
 
     func startChannel(_ endpoint: SiteEndpoint) async throws {
+        // Again, for what was written since by a node that came back writable. (B4)
+        guard case .contained = try await compare(endpoint, through: .zero) else {
+            throw ServerError.wrongState("the site's history has changed since it was compared with the log")
+        }
         let seen = try await observe(endpoint, inSync: true)
         let expected = known
         remember(seen)
@@ -167,7 +183,7 @@ extension BridgeDriver {
                     + "channel stays off")
         }
         var from = restricted(seen.position, to: domains)
-        from.advance(to: consensus.raft.membership.galeraBaseline.position)
+        from.advance(to: consensus.raft.membership.galeraKnown.position)
         let log = consensus.log
         let start = from
         _ = try await threads.runIfActive { try log.start(for: start) }
@@ -181,7 +197,9 @@ extension BridgeDriver {
     }
 
     func awaitApplied(at endpoint: SiteEndpoint, through lsn: LSN) async throws {
-        let target = try await position(through: lsn)
+        let log = consensus.log
+        var target = consensus.raft.membership.galeraBaseline.position
+        target.advance(to: try await threads.runIfActive { try log.state(through: lsn).position })
         while !Task.isCancelled {
             let seen = try await observe(endpoint, inSync: false)
             remember(seen)

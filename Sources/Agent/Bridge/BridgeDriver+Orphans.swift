@@ -4,12 +4,14 @@ import Logging
 import MariaDBClient
 import NIOPosix
 import Probes
+import WriteAheadLog
 
 /// Transactions of this cluster that the log has not, written down before anything is done about them. (I6)
 extension BridgeDriver {
     func exportOrphans(from endpoint: SiteEndpoint) async throws -> OrphanExport {
         let seen = try await observe(endpoint, inSync: true)
-        let common = try await position(through: consensus.raft.committed)
+        let through = bridge.divergedAt.map { $0.previous } ?? consensus.raft.committed
+        let common = try await position(through: max(through, consensus.log.first.previous))
         let domains = Set(consensus.raft.membership.members.compactMap(\.galera?.domain))
         let beyond = seen.binlogState.gtids.filter { domains.contains($0.domain) && !common.covers($0) }
         let files = try await endpoint.control.query("SHOW BINARY LOGS").rows.compactMap { $0.first ?? nil }

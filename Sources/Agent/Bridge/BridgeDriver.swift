@@ -40,8 +40,9 @@ final class BridgeDriver {
     /// Everything of the log through here is in the cluster.
     private(set) var applied: LSN = .zero
     private(set) var orphans: OrphanExport?
-    /// Transactions in this cluster that neither the log nor the baseline has, while the site follows.
-    private(set) var strays: [GTID] = []
+    /// Where the applier stopped last.
+    private var stoppedAt: GTIDPosition?
+    var lastNote: BridgeNote?
     private var work: Task<Void, Never>?
     private var measuring: Task<Void, Never>?
     private var prepared = false
@@ -206,12 +207,12 @@ extension BridgeDriver: GaleraSiteDelegate {
             return handle(.channelLost(endpoint.id, reason: "\(endpoint.name) has no channel any more"))
         }
         if let failure = channel.sqlFailure, !channel.isApplying {
-            let text = "\(endpoint.name), error \(failure.errno): \(failure.message)"
-            // 1047: the node left the primary component; 1213, 1205: a conflict that goes by.
-            if [1047, 1213, 1205, 1053, 1927].contains(failure.errno) {
-                return handle(.channelLost(endpoint.id, reason: text))
-            }
-            return handle(.applierStopped(endpoint.id, reason: text))
+            let text = "\(endpoint.name), after \(seen.slavePosition), error \(failure.errno): \(failure.message)"
+            // A conflict, or a node on its way out of its cluster, goes by; what stops it twice at the same place does not.
+            let isSecond = stoppedAt == seen.slavePosition && endpoint.tracker.assessment.verdict == .healthy
+            stoppedAt = seen.slavePosition
+            return handle(
+                isSecond ? .applierStopped(endpoint.id, reason: text) : .channelLost(endpoint.id, reason: text))
         }
         if !channel.isApplying || channel.io == .stopped {
             let text = channel.ioFailure.map { "error \($0.errno): \($0.message)" } ?? "it was stopped"

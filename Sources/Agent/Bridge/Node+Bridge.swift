@@ -2,12 +2,17 @@ import ClusterCore
 import Gateway
 import Logging
 import NIOCore
+import Probes
 import WANLink
 import WriteAheadLog
 
 /// What a node does differently when it bridges Galera clusters: who votes, and how leadership moves between sites.
 extension Node: BridgeDriverDelegate {
     func bridgeNoted(_ note: BridgeNote) {
+        if note.kind == .drainFailed { transferEnded(.noCandidate) }
+        // What is tried again and again is said once.
+        guard note != bridge?.lastNote else { return }
+        bridge?.lastNote = note
         switch note.kind {
         case .diverged, .needsCopy, .applierStopped: logger.critical("site \(note.kind): \(note.reason)")
         case .captureLost, .channelLost, .drainFailed, .fenced, .noEndpoint:
@@ -16,9 +21,9 @@ extension Node: BridgeDriverDelegate {
         }
         record("site.\(note.kind.rawValue)", note.reason)
         switch note.kind {
-        case .drainFailed: transferEnded(.noCandidate)
         case .promoted, .drained: reportSoon()
-        case .diverged, .needsCopy, .applierStopped, .captureLost, .channelLost, .fenced, .noEndpoint, .capturing,
+        case .drainFailed, .diverged, .needsCopy, .applierStopped, .captureLost, .channelLost, .fenced, .noEndpoint,
+            .capturing,
             .following:
             break
         }
@@ -47,6 +52,7 @@ extension Node: BridgeDriverDelegate {
                 if var member = membership[target], member.role == .learner {
                     member.role = .voter
                     member.promoteTo = nil
+                    member.voteIsLent = true
                     try await administration.change(to: membership.setting(member))
                 }
                 consensus.handle(.transferLeadership(to: target))
@@ -59,14 +65,19 @@ extension Node: BridgeDriverDelegate {
 
     /// Takes the other site's vote away again after a switchover, or after one that failed. Called now and then by the leader.
     func settleVotes() {
-        guard bridge != nil, !hasWitness, consensus.raft.role == .leader, consensus.raft.noOpCommitted,
-            consensus.raft.transferTarget == nil, bridge?.isHandingOver == false,
-            var other = consensus.raft.membership.voters.first(where: { $0.number != identity.number })
+        let raft = consensus.raft
+        guard bridge?.isHandingOver == false, raft.role == .leader, raft.noOpCommitted, raft.transferTarget == nil,
+            var own = raft.membership[identity.number],
+            var other = raft.membership.voters.first(where: {
+                $0.number != identity.number && $0.role == .voter && ($0.voteIsLent == true || own.voteIsLent == true)
+            })
         else { return }
+        own.voteIsLent = nil
         other.role = .learner
         other.promoteTo = nil
+        other.voteIsLent = nil
         do {
-            _ = try consensus.propose(consensus.raft.membership.setting(other))
+            _ = try consensus.propose(raft.membership.setting(other).setting(own))
             logger.notice("the other site learns from now on", metadata: ["id": "\(other.id)"])
         } catch { logger.debug("the other site keeps its vote for now", metadata: ["reason": "\(error)"]) }
     }
@@ -125,10 +136,12 @@ extension Node: BridgeDriverDelegate {
         }
         own.role = .voter
         own.promoteTo = nil
+        own.voteIsLent = nil
         var members = [own]
         for var member in raft.membership.members where member.number != identity.number && member.role.hasDatabase {
             member.role = .learner
             member.promoteTo = nil
+            member.voteIsLent = nil
             members.append(member)
         }
         let membership = Membership(members)
@@ -142,13 +155,40 @@ extension Node: BridgeDriverDelegate {
         return SwitchoverResult(leaderID: identity.nodeID, term: consensus.raft.term)
     }
 
-    /// - Returns: the site's state before; nil when there is none.
-    func retryBridge() -> String? {
-        guard let bridge else { return nil }
+    /// Lets the site try again. Accepted orphans become part of what this cluster held before: never shipped, no longer in the way.
+    func retryBridge(acceptingOrphans: Bool) async throws(AdministrationError) -> BridgeRetry {
+        guard let bridge else { throw .refused(reason: "this node bridges no Galera cluster") }
         let before = bridge.bridge.state.name
-        record("bridge.retry", "asked for, while the site was \(before)")
+        if acceptingOrphans { try await acceptOrphans(bridge) }
+        record("bridge.retry", "asked for, while the site was \(before)\(acceptingOrphans ? "; orphans accepted" : "")")
         bridge.handle(.retry)
-        return before
+        return BridgeRetry(before: before)
+    }
+
+    private func acceptOrphans(_ bridge: BridgeDriver) async throws(AdministrationError) {
+        guard case .diverged = bridge.bridge.state, let endpoint = bridge.site.chosen, bridge.orphans != nil else {
+            throw .refused(reason: "the site is \(bridge.bridge.state.name): only exported orphans can be accepted")
+        }
+        guard var own = consensus.raft.membership[identity.number], let galera = own.galera,
+            let leader = consensus.raft.leader.flatMap({ consensus.raft.membership[$0] })
+        else { throw .unavailable(reason: "no leader is known", retryAfterSeconds: 1) }
+        do {
+            let seen = try await bridge.observe(endpoint, inSync: true)
+            var accepted = galera.acceptedState
+            accepted.advance(to: GTIDState(seen.binlogState.gtids.filter { $0.domain == galera.domain }))
+            own.galera?.accepted = accepted.description
+            let request = PeerRequest.readdress(own)
+            let answer =
+                leader.number == identity.number
+                ? await administration.answer(request)
+                : await Joining(network: network, logger: logger).ask(request, leader.address)
+            guard case .done = answer else { throw AgentError("the leader answers \(answer)") }
+            let deadline = ContinuousClock.now + .seconds(10)
+            while consensus.raft.membership[identity.number]?.galera != own.galera {
+                guard ContinuousClock.now < deadline else { throw AgentError("the new membership has not arrived") }
+                try await Task.sleep(for: .milliseconds(20))
+            }
+        } catch { throw .unavailable(reason: "\(error)", retryAfterSeconds: 1) }
     }
 
     // MARK: Status

@@ -14,11 +14,15 @@ struct BridgeCommand: AsyncParsableCommand {
         )
 
         @OptionGroup var options: ConfigurationOptions
+        @Flag(help: "What this cluster has and the log has not is dealt with: it stays here and is never shipped.")
+        var acceptOrphans = false
         @Flag(help: "Print the API's JSON as it is.") var json = false
 
         func run() async throws {
             let api = try LocalAPI(options.load())
-            let body = try await api.send(.post, "/bridge/retry", timeout: .seconds(30))
+            let body = try await api.send(
+                .post, "/bridge/retry", body: BridgeRetryRequest(acceptOrphans: acceptOrphans ? true : nil),
+                timeout: .seconds(30))
             if json { return body.printAsIs() }
             let result = try api.decode(BridgeRetry.self, from: body)
             print("the site was \(result.before); it tries again now, see `wolfscale status`")

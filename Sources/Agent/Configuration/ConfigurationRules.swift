@@ -106,14 +106,19 @@ enum ConfigurationRules {
                         "replication.mode = \"async\" bridges a Galera cluster: name its nodes, each with [[galera.endpoint]], host, "
                         + "port"))
         }
+        let relay = PeerAddress(configuration.relay.bindAddress)
+        let isElsewhere = configuration.galera.endpoints.contains {
+            !(PeerAddress(host: $0.host, port: $0.port).isLoopback || $0.host == "localhost")
+        }
         if configuration.relay.advertiseAddress == nil,
-            PeerAddress(configuration.relay.bindAddress)?.isWildcard ?? false
+            relay?.isWildcard == true || (isElsewhere && relay?.isLoopback == true)
         {
             violations.append(
                 Violation(
                     key: "relay.advertise_address",
                     message:
-                        "relay.advertise_address is missing: say by which address the Galera nodes reach this agent"))
+                        "relay.advertise_address is missing: say by which address the Galera nodes reach this agent, and let "
+                        + "relay.bind_address listen there"))
         }
         return violations
     }

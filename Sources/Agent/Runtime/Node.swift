@@ -326,6 +326,7 @@ extension Node: ConsensusObserver {
         case .needsProvision, .provisioned, .diverged, .confirmedEntriesMissing:
             logger.error("\(notice)")
             record("member", "\(notice)")
+            if case .diverged(let lsn, _) = notice { bridge?.handle(.logDiverged(at: lsn)) }
         case .malformed: logger.warning("\(notice)")
         }
         refreshLeadership()

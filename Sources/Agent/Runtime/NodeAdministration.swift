@@ -65,11 +65,8 @@ struct NodeAdministration: ClusterAdministration {
         return SwitchoverResult(leaderID: leader.id, term: await node.consensus.raft.term, pauseMS: pause)
     }
 
-    func retryBridge() async throws(AdministrationError) -> BridgeRetry {
-        guard let before = await node.retryBridge() else {
-            throw .refused(reason: "this node bridges no Galera cluster")
-        }
-        return BridgeRetry(before: before)
+    func retryBridge(_ request: BridgeRetryRequest) async throws(AdministrationError) -> BridgeRetry {
+        try await node.retryBridge(acceptingOrphans: request.acceptOrphans == true)
     }
 
     private func requireLeader() async throws(AdministrationError) {

@@ -5,8 +5,9 @@ extension Bridge {
         enter(.following(.closing), .close, &effects)
     }
 
-    /// Goes on towards a channel at the best endpoint. The site is closed.
+    /// Goes on towards a channel at the best endpoint.
     mutating func follow(_ effects: inout BridgeEffects) {
+        guard isClosed else { return close(&effects) }
         guard let endpoint else { return rest(.following(.searching(reason: noEndpointReason))) }
         if isCompared {
             enter(.following(.clearing(endpoint)), .clearChannels, &effects)
@@ -17,19 +18,23 @@ extension Bridge {
 
     mutating func finishedFollowing(_ step: FollowStep, _ outcome: BridgeOutcome, _ effects: inout BridgeEffects) {
         switch (step, outcome) {
-        // A node that could not be reached is closed as soon as it can be.
-        case (.closing, _): follow(&effects)
+        case (.closing, .done):
+            isClosed = true
+            follow(&effects)
         case (.comparing(let id), .compared(let comparison)): compared(comparison, id, &effects)
         case (.clearing(let id), .done): enter(.following(.starting(id)), .startChannel(id), &effects)
         case (.starting(let id), .done):
             rest(.following(.running(id)))
             note(.following, "the channel is on endpoint \(id)", &effects)
             promoteIfLeader(&effects)
-        case (.comparing, .failed(let reason)), (.clearing, .failed(let reason)), (.starting, .failed(let reason)):
+        case (.starting, .failed(let reason)):
+            isCompared = false
+            enter(.following(.searching(reason: reason)), .pause, &effects)
+        case (.closing, .failed(let reason)), (.comparing, .failed(let reason)), (.clearing, .failed(let reason)):
             enter(.following(.searching(reason: reason)), .pause, &effects)
         case (.searching, _): follow(&effects)
         case (.running, _): promoteIfLeader(&effects)
-        case (.comparing, _), (.clearing, _), (.starting, _), (.faulted, _): break
+        case (.closing, _), (.comparing, _), (.clearing, _), (.starting, _), (.faulted, _): break
         }
     }
 
@@ -52,6 +57,17 @@ extension Bridge {
         resign(reason, &effects)
         setSite(.closed, &effects)
         enter(.diverged(reason: reason), .exportOrphans(id), &effects)
+    }
+
+    /// The log itself can't go on here: whatever the administrator does, this node joins anew.
+    mutating func logDiverged(at lsn: LSN, _ effects: inout BridgeEffects) {
+        guard divergedAt == nil else { return }
+        divergedAt = lsn
+        let reason =
+            "another site was made the cluster by force after LSN \(lsn.previous): what this site wrote from there on is not in it"
+        note(.diverged, reason, &effects)
+        setSite(.closed, &effects)
+        enter(.diverged(reason: reason), .close, &effects)
     }
 
     mutating func lacks(_ reason: String, _ effects: inout BridgeEffects) {
@@ -82,7 +98,9 @@ extension Bridge {
     mutating func retry(_ effects: inout BridgeEffects) {
         switch state {
         case .following(.faulted), .diverged, .needsCopy:
+            if divergedAt != nil { return }
             isCompared = false
+            isClosed = false
             close(&effects)
         case .waiting, .following, .promoting, .sourcing, .draining, .fenced, .stopped: break
         }

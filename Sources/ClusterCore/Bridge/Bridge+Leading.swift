@@ -8,14 +8,21 @@ extension Bridge {
             if action == .pause { tryAgain(step, term, &effects) } else { promoted(step, term, outcome, &effects) }
         case .sourcing(let step, let term): sourced(step, term, outcome, &effects)
         case .draining(let step, let term, let target): drained(step, term, target, outcome, &effects)
-        case .fenced: takeUp(&effects)
+        case .fenced:
+            if action == .close {
+                guard outcome == .done else { return order(.pause, &effects) }
+                isClosed = true
+            }
+            takeUp(&effects)
         case .diverged:
             if case .failed(let reason) = outcome {
                 note(.diverged, "the orphans are not exported yet: \(reason)", &effects)
                 order(.pause, &effects)
-            } else if action == .pause, let endpoint {
+            } else if case .exportOrphans = action {
+                return
+            } else if let endpoint {
                 order(.exportOrphans(endpoint), &effects)
-            } else if action == .pause {
+            } else {
                 order(.pause, &effects)
             }
         case .needsCopy, .stopped: break
@@ -129,6 +136,7 @@ extension Bridge {
     ) {
         switch (step, outcome) {
         case (.closing(let id), .done):
+            isClosed = true
             enter(.draining(.settling(id), term: term, target: target), .settle, &effects)
         case (.settling(let id), .done):
             rest(.draining(.handingOver(id), term: term, target: target))

@@ -18,6 +18,10 @@ public struct Bridge: Sendable, Hashable {
     var noEndpointReason = "no endpoint has been looked at yet"
     /// Whether this site's history was compared with the log since it last took writes.
     var isCompared = false
+    /// Whether every node was set read-only since the site was last open, or since the agent started.
+    var isClosed = false
+    /// Where the log here and the cluster's part for good; nil when they don't.
+    public internal(set) var divergedAt: LSN?
     private var underWay: BridgeOrder?
     private var lastOrderID: UInt64 = 0
     private var mayLead = false
@@ -53,6 +57,7 @@ public struct Bridge: Sendable, Hashable {
             if case .draining(.handingOver(let id), let term, let target) = state {
                 reopen(id, term, target, reason, &effects)
             }
+        case .logDiverged(let lsn): logDiverged(at: lsn, &effects)
         case .retry: retry(&effects)
         case .stop:
             state = .stopped
@@ -77,17 +82,23 @@ public struct Bridge: Sendable, Hashable {
             enter(.promoting(.comparing(endpoint), term: term), .compare(endpoint, through: noOp), &effects)
         case .follower(_, settled: true):
             isCompared = false
-            if case .fenced = state, site == .closed { follow(&effects) } else { close(&effects) }
-        case .leader, .follower: break
-        case .unknown: wait(&effects)
+            if isClosed { follow(&effects) } else { close(&effects) }
+        case .leader, .follower, .unknown: wait(&effects)
         }
     }
 
     private mutating func wait(_ effects: inout BridgeEffects) {
-        if state == .waiting, isIdle { order(.pause, &effects) }
+        guard isIdle else { return }
+        switch state {
+        case .waiting: order(.pause, &effects)
+        // A node could not be closed: tried again until it can be.
+        case .fenced: if !isClosed { order(.close, &effects) }
+        case .following, .promoting, .sourcing, .draining, .diverged, .needsCopy, .stopped: break
+        }
     }
 
     private mutating func leadershipChanged(_ effects: inout BridgeEffects) {
+        if divergedAt != nil { return }
         switch state {
         case .waiting: takeUp(&effects)
         case .fenced: if isIdle { takeUp(&effects) }
@@ -95,7 +106,7 @@ public struct Bridge: Sendable, Hashable {
         case .promoting(_, let term):
             guard !leads(term) else { return }
             note(.fenced, "leadership of term \(term) ended during the promotion", &effects)
-            if site == .closed { follow(&effects) } else { fence("leadership of term \(term) ended", &effects) }
+            if isClosed { follow(&effects) } else { fence("leadership of term \(term) ended", &effects) }
         case .sourcing(_, let term):
             if !leads(term) { fence("leadership of term \(term) ended", &effects) }
         case .draining(.handingOver, let term, _):
@@ -177,6 +188,7 @@ public struct Bridge: Sendable, Hashable {
     }
 
     mutating func setSite(_ policy: SitePolicy, _ effects: inout BridgeEffects) {
+        if policy == .open { isClosed = false }
         site = policy
         effects.site = policy
     }

@@ -13,6 +13,9 @@ public enum BridgeEvent: Sendable, Hashable {
     case stepDown(target: NodeNumber?)
     /// Leadership was not handed over after all.
     case handOverFailed(reason: String)
+    /// Another site was made the cluster by force, and the log here and there part at that entry: what this site's cluster holds from there on are
+    /// orphans.
+    case logDiverged(at: LSN)
     /// An administrator has mended what stopped the applier, or has said that orphans are dealt with: try again.
     case retry
     case stop

@@ -19,8 +19,8 @@ public enum BridgeAction: Sendable, Hashable {
     case close
     /// Switch `read_only` off on every node that can be reached. → `.done`
     case open
-    /// Compare the cluster's history, as this endpoint shows it, with the committed log, and with the log through that LSN. →
-    /// `.compared`
+    /// Compare the cluster's history, as this endpoint shows it, with the committed log. `through` an LSN, for a site that is to be the
+    /// source: whether it holds all of the log until there; what it wrote as the last source may still be captured. → `.compared`
     case compare(EndpointID, through: LSN)
     /// Write the transactions that the log has not into `<data_dir>/orphans/`. → `.done`
     case exportOrphans(EndpointID)

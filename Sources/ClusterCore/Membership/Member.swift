@@ -32,6 +32,8 @@ public struct Member: Sendable, Hashable, Codable {
     public var promoteTo: Role?
     /// The Galera cluster that it stands beside, for a member of a bridge.
     public var galera: GaleraIdentity?
+    /// A bridge's learner that votes only while the leadership changes sites.
+    public var voteIsLent: Bool?
 
     public init(
         id: String, number: NodeNumber, role: Role, site: String = "", address: String, api: String = "",

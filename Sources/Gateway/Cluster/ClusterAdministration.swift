@@ -9,13 +9,25 @@ public protocol ClusterAdministration: Sendable {
     /// Hands the leadership over, to `request.to` or to the best member. Returns when the new leader is known.
     func switchover(_ request: SwitchoverRequest) async throws(AdministrationError) -> SwitchoverResult
     /// Lets this node's site of a bridge try again after an administrator mended what stopped it. Never passed on.
-    func retryBridge() async throws(AdministrationError) -> BridgeRetry
+    func retryBridge(_ request: BridgeRetryRequest) async throws(AdministrationError) -> BridgeRetry
 }
 
 extension ClusterAdministration {
-    public func retryBridge() async throws(AdministrationError) -> BridgeRetry {
+    public func retryBridge(_ request: BridgeRetryRequest) async throws(AdministrationError) -> BridgeRetry {
         throw .refused(reason: "this node bridges no Galera cluster")
     }
+}
+
+/// The body of `POST /bridge/retry`; all of it may be missing.
+public struct BridgeRetryRequest: Sendable, Hashable, Codable {
+    /// What this cluster has and the log has not is dealt with: it stays where it is and is never shipped.
+    public var acceptOrphans: Bool?
+
+    enum CodingKeys: String, CodingKey {
+        case acceptOrphans = "accept_orphans"
+    }
+
+    public init(acceptOrphans: Bool? = nil) { self.acceptOrphans = acceptOrphans }
 }
 
 public struct BridgeRetry: Sendable, Hashable, Codable {

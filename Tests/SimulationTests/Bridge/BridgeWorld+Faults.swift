@@ -67,12 +67,12 @@ extension BridgeWorld {
     /// It comes back with its cluster's data, and with a channel that does not run.
     func restore(_ number: Int, at index: Int) {
         if sites[index].nodes[number].life == .alive, sites[index].nodes[number].isMember { return }
-        let wasOut = !sites[index].nodes[number].isMember
+        let (wasOut, wasDead) = (!sites[index].nodes[number].isMember, sites[index].nodes[number].life == .dead)
         sites[index].nodes[number].life = .alive
         sites[index].nodes[number].isMember = true
         if wasOut {
             sites[index].nodes[number].channel = nil
-            sites[index].nodes[number].isReadOnly = true
+            if wasDead { sites[index].nodes[number].isReadOnly = true }
         }
     }
 

@@ -6,7 +6,8 @@ extension BridgeWorld {
         switch order.action {
         case .clearChannels: if sabotage != .keepsGrant { agents[index].validGrant = nil }
         case .startChannel:
-            agents[index].pendingGrant += 1
+            grants += 1
+            agents[index].pendingGrant = grants
             agents[index].validGrant = agents[index].pendingGrant
         case .startCapture: agents[index].capture = nil
         case .close, .open, .compare, .exportOrphans, .awaitApplied, .settle, .pause: break
@@ -50,6 +51,9 @@ extension BridgeWorld {
             guard sites[index].nodes[id.index].answers, sites[index].nodes[id.index].isMember else {
                 return .failed(reason: "no answer")
             }
+            guard case .compared(.contained) = compare(at: index, through: 0) else {
+                return .failed(reason: "the history has changed")
+            }
             try checkStart(at: index)
             startChannel(id.index, grant: agents[index].pendingGrant, at: index)
             counts.channels += 1
@@ -90,7 +94,7 @@ extension BridgeWorld {
         var orphans = sites[index].history.filter { !known.contains($0) }
         if orphans.contains(where: pending.contains) { return .failed(reason: "not known to be committed yet") }
         let lastSite = log.prefix(committed).compactMap { $0 }.last?.site
-        if agents[index].bridge.leadership.leads, lastSite ?? index == index {
+        if lsn > 0, lastSite ?? index == index {
             orphans = orphans.filter { $0.site != index }
         }
         if !orphans.isEmpty, sabotage != .skipsComparison {
@@ -107,7 +111,7 @@ extension BridgeWorld {
             let node = sites[index].nodes[number]
             if node.answers {
                 sites[index].nodes[number].channel = nil
-            } else if node.isMember, node.channel != nil || true, !isAllApplied {
+            } else if node.isMember, !isAllApplied {
                 isProved = false
             }
         }

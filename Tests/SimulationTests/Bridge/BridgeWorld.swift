@@ -25,7 +25,8 @@ final class BridgeWorld {
     var term = Term.zero
     var noOp = 0
     var faultsHappen = true
-    var trace: [String] = []
+    /// Logins are never given twice.
+    var grants = 0
 
     init(seed: UInt64, sabotage: BridgeSabotage? = nil) {
         chance = SplitMix64(seed: seed)
@@ -53,8 +54,8 @@ final class BridgeWorld {
     private func step() throws {
         let index = Int(chance.below(2))
         switch chance.below(100) {
-        case 0..<12: write(at: index)
-        case 12..<24: capture(at: index)
+        case 0..<6: write(at: index)
+        case 6..<24: capture(at: index)
         case 24..<32: commitSome()
         case 32..<46: fetch(at: index)
         case 46..<60: try apply(at: index)
@@ -167,8 +168,13 @@ final class BridgeWorld {
 
     // MARK: Channels
 
+    private func someChannel(at index: Int) -> Int? {
+        let numbers = sites[index].nodes.indices.filter { sites[index].nodes[$0].channel != nil }
+        return numbers.isEmpty ? nil : numbers[Int(chance.below(UInt64(numbers.count)))]
+    }
+
     private func fetch(at index: Int) {
-        let node = Int(chance.below(3))
+        guard let node = someChannel(at: index) else { return }
         guard var channel = sites[index].nodes[node].channel, sites[index].nodes[node].life == .alive,
             agents[index].isRunning, channel.grant == agents[index].validGrant, channel.next < committed
         else { return }
@@ -179,7 +185,7 @@ final class BridgeWorld {
     }
 
     private func apply(at index: Int) throws {
-        let number = Int(chance.below(3))
+        guard let number = someChannel(at: index) else { return }
         let node = sites[index].nodes[number]
         guard sites[index].canCommit, node.life == .alive, node.isMember, let next = node.channel?.queue.first else {
             return

@@ -26,7 +26,7 @@ public final class GaleraCluster: @unchecked Sendable {
         self.folder = folder
         self.timeouts = timeouts
         domain = number
-        serverID = 100 + number
+        serverID = Self.serverID(number)
         for index in 1...count {
             nodes.append(try GaleraNode(name: "\(name)\(index)", folder: "\(folder)/\(name)\(index)"))
         }
@@ -36,6 +36,9 @@ public final class GaleraCluster: @unchecked Sendable {
             try setSafeToBootstrap(node, index == 0)
         }
     }
+
+    /// The nodes keep the one that the cluster's GTIDs began with (it lies in InnoDB), so the template has it too.
+    static func serverID(_ number: Int) -> Int { 100 + number }
 
     private func setSafeToBootstrap(_ node: GaleraNode, _ on: Bool) throws {
         let path = node.data + "/grastate.dat"

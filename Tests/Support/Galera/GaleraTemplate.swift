@@ -19,11 +19,11 @@ enum GaleraTemplate {
             let version =
                 try Lab.run("mariadbd", ["--no-defaults", "--version"]).output
                 .split(separator: " ").first { $0.contains("MariaDB") }.map(String.init) ?? "unknown"
-            let target = "\(root)/galera-1-\(version)-\(number)"
+            let target = "\(root)/galera-2-\(version)-\(number)"
             if FileManager.default.fileExists(atPath: target) { return target }
             let draft = "\(target).\(getpid())"
             defer { _ = try? FileManager.default.removeItem(atPath: draft) }
-            try make(draft)
+            try make(draft, number)
             // Another process may have been quicker; either is good.
             guard rename(draft + "/data", target) == 0 || FileManager.default.fileExists(atPath: target) else {
                 throw LabError("cannot rename \(draft): errno \(errno)")
@@ -32,7 +32,7 @@ enum GaleraTemplate {
         }
     }
 
-    private static func make(_ draft: String) throws {
+    private static func make(_ draft: String, _ number: Int) throws {
         try FileManager.default.createDirectory(atPath: draft, withIntermediateDirectories: true)
         try Lab.run(
             "mariadb-install-db",
@@ -56,7 +56,8 @@ enum GaleraTemplate {
             draft,
             [
                 "--wsrep-on=ON", "--wsrep-provider=\(GaleraNode.provider)", "--wsrep-cluster-address=gcomm://",
-                "--wsrep-new-cluster", "--log-bin=binlog", "--log-slave-updates", "--binlog-format=ROW",
+                "--wsrep-new-cluster", "--server-id=\(GaleraCluster.serverID(number))",
+                "--wsrep-gtid-domain-id=\(number)", "--log-bin=binlog", "--log-slave-updates", "--binlog-format=ROW",
                 "--wsrep-node-address=127.0.0.1", "--wsrep-gtid-mode=ON", "--innodb-autoinc-lock-mode=2",
                 "--wsrep-provider-options=base_port=\(try Lab.freePort());gcache.size=8M",
             ]

@@ -34,8 +34,8 @@ struct AdministrationRoutes {
     /// `POST /bridge/retry`
     func addBridge(to router: RouterGroup<APIContext>) {
         router.post("/bridge/retry") { request, _ in
-            try await change(request, as: Nothing.self) { _ throws(AdministrationError) in
-                try await administration.retryBridge()
+            try await change(request, as: BridgeRetryRequest.self) { wish throws(AdministrationError) in
+                try await administration.retryBridge(wish)
             }
         }
     }
