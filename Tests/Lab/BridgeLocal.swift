@@ -51,9 +51,13 @@ struct BridgeLocal: ParsableCommand {
             try lab.a.restart(source)
         }
         say("switching over to B")
-        let answer = try lab.agentA.http("POST", "/cluster/switchover", body: "{\"to\":\"agent-b\"}", timeout: 60)
-        printLine("  " + String(decoding: answer.body, as: UTF8.self))
-        guard answer.status == 200 else { throw LabError("the switchover was refused") }
+        try Lab.eventually("the switchover is done", within: .seconds(30), every: .milliseconds(500)) {
+            let answer = try lab.agentA.http("POST", "/cluster/switchover", body: "{\"to\":\"agent-b\"}", timeout: 60)
+            let text = String(decoding: answer.body, as: UTF8.self)
+            guard answer.status == 200 else { throw LabError(text) }
+            printLine("  " + text)
+            return true
+        }
         try goOn(workload)
         let status = try Lab.run(Lab.agent, ["status", "--config", lab.agentB.configuration]).output
         printLine(status)

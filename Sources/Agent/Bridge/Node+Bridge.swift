@@ -21,7 +21,7 @@ extension Node: BridgeDriverDelegate {
         }
         record("site.\(note.kind.rawValue)", note.reason)
         switch note.kind {
-        case .promoted, .drained: reportSoon()
+        case .promoted, .drained, .following: reportSoon()
         case .drainFailed, .diverged, .needsCopy, .applierStopped, .captureLost, .channelLost, .fenced, .noEndpoint,
             .capturing,
             .following:
