@@ -26,14 +26,19 @@ final class Retention {
     ///   - applied: What this node's own database has.
     ///   - everywhere: What every member has applied; nil while one of them has not been heard of.
     ///   - trimmed: Told the new beginning of the log when something was removed.
-    func run(applied: LSN, everywhere: LSN?, now: Date = Date(), trimmed: @escaping @NodeLoop @Sendable (LSN) -> Void) {
+    ///   - mayLeaveBehind: Whether the size counts more than a member that lacks the entries.
+    func run(
+        applied: LSN, everywhere: LSN?, mayLeaveBehind: Bool = true, now: Date = Date(),
+        trimmed: @escaping @NodeLoop @Sendable (LSN) -> Void
+    ) {
         guard !busy else { return }
         let segments = log.segments.map {
             RetentionPolicy.Segment(last: $0.last, fileBytes: $0.fileBytes, sealed: $0.sealed)
         }
         let seconds = UInt64(max(0, now.timeIntervalSince1970))
         guard
-            let through = policy.purgeable(segments, applied: applied, everywhere: everywhere, now: seconds)
+            let through = policy.purgeable(
+                segments, applied: applied, everywhere: everywhere, mayLeaveBehind: mayLeaveBehind, now: seconds)
         else { return }
         busy = true
         let log = log

@@ -19,9 +19,12 @@ struct RetentionPolicy: Sendable {
     ///   - segments: oldest first; the newest one is never given up.
     ///   - applied: What this node's own database has.
     ///   - everywhere: What every member has applied; nil while one of them has not been heard of.
+    ///   - mayLeaveBehind: Whether the size counts more than a member that lacks the entries.
     ///   - now: seconds since 1970.
     /// - Returns: the end of what may go; nil when nothing may.
-    func purgeable(_ segments: [Segment], applied: LSN, everywhere: LSN?, now: UInt64) -> LSN? {
+    func purgeable(_ segments: [Segment], applied: LSN, everywhere: LSN?, mayLeaveBehind: Bool = true, now: UInt64)
+        -> LSN?
+    {
         let horizon = now > keepSeconds ? now - keepSeconds : 0
         let size = segments.reduce(0) { $0 + $1.fileBytes }
         var excess = size > sizeMaxBytes ? size - sizeMaxBytes : 0
@@ -29,7 +32,9 @@ struct RetentionPolicy: Sendable {
         for segment in segments.dropLast() {
             let isOld = segment.sealed.map { $0 < horizon } ?? false
             let isSpare = everywhere.map { segment.last <= $0 } ?? false
-            guard segment.last <= applied, (isOld && isSpare) || excess > 0 else { break }
+            guard segment.last <= applied, (isOld && isSpare) || (excess > 0 && (mayLeaveBehind || isSpare)) else {
+                break
+            }
             through = segment.last
             excess = excess > segment.fileBytes ? excess - segment.fileBytes : 0
         }
