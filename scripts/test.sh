@@ -8,11 +8,11 @@ cd "$root"
 
 need_build_packages
 need_server_packages
-need_packages mariadb-backup sysbench iproute2 nftables shellcheck
+need_packages mariadb-backup galera-4 socat sysbench iproute2 nftables shellcheck
 
 say "style"
 swift format lint --strict --recursive --parallel Package.swift Sources Tests
-shellcheck -x scripts/*.sh scripts/lib/*.sh
+shellcheck -x scripts/*.sh scripts/lib/*.sh topologies/*/*.sh
 build --build-tests || die "the build failed"
 WOLFSCALE_BINARY="$(bin_path)/wolfscale"
 export WOLFSCALE_BINARY
@@ -27,5 +27,17 @@ say "tests with clusters of real servers, one after the other"
 swift test -c release -Xswiftc -enable-testing --skip-build --no-parallel --filter LabTests
 say "faults under load"
 "$root/scripts/chaos.sh" --no-build --faults 17 --seed "${WOLFSCALE_CHAOS_SEED:-20261123}"
+say "faults on a bridge between two Galera clusters"
+"$root/scripts/chaos.sh" bridge --no-build --faults 8 --seed "${WOLFSCALE_CHAOS_SEED:-20261123}"
+say "the topology of a bridge on this machine"
+"$root/topologies/galera-bridge/run-local.sh" --demo --no-build
 say "the quickstart"
 "$root/scripts/quickstart.sh"
+say "the topologies"
+"$root/topologies/standard-ha/run-local.sh" --demo --no-build
+if [ "$(id -u)" = 0 ] && [ -e /dev/net/tun ]; then
+    "$root/topologies/remote-follower/run-local.sh" --demo --no-build
+    "$root/scripts/chaos.sh" --no-build --wan --faults 5 --seed "${WOLFSCALE_CHAOS_SEED:-20261123}"
+else
+    say "skipped: the remote follower's topology and faults of lines; emulated lines need root and /dev/net/tun"
+fi

@@ -6,6 +6,7 @@ struct Wolfscale: AsyncParsableCommand {
         commandName: "wolfscale", abstract: "Replication agent for MariaDB and Galera.", version: AgentVersion.text,
         subcommands: [
             InitCommand.self, StartCommand.self, JoinCommand.self, StatusCommand.self, InfoCommand.self,
-            ValidateCommand.self, MembersCommand.self, SwitchoverCommand.self, WALCommand.self, CertCommand.self,
+            ValidateCommand.self, MembersCommand.self, SwitchoverCommand.self, BridgeCommand.self, WALCommand.self,
+            CertCommand.self,
         ])
 }

@@ -8,7 +8,7 @@ struct LabCommand: ParsableCommand {
         commandName: "wolfscale-lab", abstract: "Clusters on this machine: faults and benchmarks.",
         subcommands: [
             Chaos.self, CommitBenchmark.self, FailoverBenchmark.self, ProxyBenchmark.self, WANBenchmark.self,
-            WANCommand.self,
+            WANCommand.self, BridgeChaos.self, BridgeLocal.self, BridgeBenchmark.self,
         ])
 }
 

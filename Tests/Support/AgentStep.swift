@@ -50,6 +50,9 @@ final class StepKiller: @unchecked Sendable {
         thread.start()
     }
 
+    /// Whether an agent was killed, or nobody waits for it any more.
+    var isOver: Bool { lock.withLock { cancelled || victim != nil } }
+
     /// The agent that was killed; nil when none came to the step within the time.
     func wait(within limit: Duration) -> LabNode? {
         let killed = done.wait(timeout: .now() + .seconds(Int(limit.components.seconds))) == .success

@@ -148,14 +148,21 @@ public struct FaultInjector {
         let killer = try StepKiller(step, of: watched)
         switch step.scenario {
         case .promotion, .demotion:
-            // The answer may never come: its agent is about to die.
-            Thread { _ = try? leader.http("POST", "/cluster/switchover", body: "{}") }.start()
+            // Refused while no follower could take over; and the answer may never come: its agent is about to die.
+            Thread {
+                while !killer.isOver {
+                    if let answer = try? leader.http("POST", "/cluster/switchover", body: "{}"), answer.status == 200 {
+                        return
+                    }
+                    usleep(100_000)
+                }
+            }.start()
         case .fencing:
             leader.signalAgent(SIGSTOP)
             try survive(without: leader)
             leader.signalAgent(SIGCONT)
         }
-        let killed = killer.wait(within: .seconds(5))
+        let killed = killer.wait(within: .seconds(15))
         try recover()
         return killed != nil
     }

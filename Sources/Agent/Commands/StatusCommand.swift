@@ -10,14 +10,31 @@ struct StatusCommand: AsyncParsableCommand {
 
     @OptionGroup var options: ConfigurationOptions
     @Flag(help: "Print the API's JSON as it is.") var json = false
+    @Flag(help: "Show it anew every second until interrupted.") var watch = false
 
     func run() async throws {
         let api = try LocalAPI(options.load())
-        let body = try await api.send(.get, "/status")
-        if json { return body.printAsIs() }
-        print(StatusReport.render(try api.decode(NodeStatus.self, from: body)))
-        let cluster = try await api.send(.get, "/cluster")
-        print("\n" + MembersReport.render(try api.decode(ClusterStatus.self, from: cluster)))
+        while true {
+            let body = try await api.send(.get, "/status")
+            if json {
+                body.printAsIs()
+            } else {
+                let status = try api.decode(NodeStatus.self, from: body)
+                let cluster = try await api.send(.get, "/cluster")
+                // The screen is cleared only when all of the new one is there.
+                if watch { print("\u{1B}[H\u{1B}[2J", terminator: "") }
+                print(StatusReport.render(status))
+                if let bridge = status.bridge {
+                    print(
+                        "\n"
+                            + BridgeReport.render(
+                                bridge, committed: status.log.committed.rawValue, applied: status.log.applied.rawValue))
+                }
+                print("\n" + MembersReport.render(try api.decode(ClusterStatus.self, from: cluster)))
+            }
+            guard watch else { return }
+            try await Task.sleep(for: .seconds(1))
+        }
     }
 }
 

@@ -14,7 +14,9 @@ struct ValidateCommand: ParsableCommand {
         let checks: [Check]
         do {
             let configuration = try ConfigurationReader.read(path: path)
-            checks = [Check("configuration", .ok, "\(path) is correct")] + MachineChecks(configuration).run()
+            checks =
+                [Check("configuration", .ok, "\(path) is correct")] + MachineChecks(configuration).run()
+                + GaleraChecks(configuration).run()
         } catch {
             checks = error.problems.map { Check("configuration", .failed, $0.description) }
         }

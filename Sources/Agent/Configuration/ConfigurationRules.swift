@@ -19,6 +19,7 @@ enum ConfigurationRules {
         }
         return node(configuration) + database(configuration) + cluster(configuration) + network(configuration)
             + proxy(configuration)
+            + bridge(configuration)
     }
 
     private static func settleTimeouts(_ configuration: inout Configuration) {
@@ -91,6 +92,34 @@ enum ConfigurationRules {
                             + "because a server with waiting commits must be killed, not stopped"))
             }
         case (.quorum, true), (.async, false): break
+        }
+        return violations
+    }
+
+    private static func bridge(_ configuration: Configuration) -> [Violation] {
+        guard configuration.replication.mode == .async, configuration.node.role.hasDatabase else { return [] }
+        var violations: [Violation] = []
+        if configuration.galera.endpoints.isEmpty {
+            violations.append(
+                Violation(
+                    key: "galera.endpoint",
+                    message:
+                        "replication.mode = \"async\" bridges a Galera cluster: name its nodes, each with [[galera.endpoint]], host, "
+                        + "port"))
+        }
+        let relay = PeerAddress(configuration.relay.bindAddress)
+        let isElsewhere = configuration.galera.endpoints.contains {
+            !(PeerAddress(host: $0.host, port: $0.port).isLoopback || $0.host == "localhost")
+        }
+        if configuration.relay.advertiseAddress == nil,
+            relay?.isWildcard == true || (isElsewhere && relay?.isLoopback == true)
+        {
+            violations.append(
+                Violation(
+                    key: "relay.advertise_address",
+                    message:
+                        "relay.advertise_address is missing: say by which address the Galera nodes reach this agent, and let "
+                        + "relay.bind_address listen there"))
         }
         return violations
     }

@@ -29,10 +29,6 @@ struct AgentAssembly {
     }
 
     func assemble(_ mode: StartMode) async throws -> Agent {
-        guard configuration.replication.mode == .quorum else {
-            throw AgentError(
-                "replication.mode = async is for Galera bridges, which this version does not have yet; use quorum")
-        }
         threads.start()
         let directory = try DataDirectory.open(configuration.node.dataDirectory)
         try await enrol(mode)
@@ -65,9 +61,14 @@ struct AgentAssembly {
         await keepTLS(node)
         await delegate.set(node)
         let relay = try await startRelay(node, identity)
-        await node.start(
-            driver: configuration.node.role == .witness ? nil : try makeDriver(node, relayPort: relay.localPort),
-            relay: relay)
+        switch (configuration.node.role, configuration.replication.mode) {
+        case (.witness, _): await node.start(driver: nil, relay: relay)
+        case (_, .quorum): await node.start(driver: try makeDriver(node, relayPort: relay.localPort), relay: relay)
+        case (_, .async):
+            let bridge = try await BridgeAssembly(configuration: configuration, threads: threads, logger: logger)
+                .makeDriver(node, relay: relay)
+            await node.start(driver: nil, bridge: bridge, relay: relay)
+        }
         return Agent(
             service: NodeService(node: node, directory: directory, failures: failures),
             api: configuration.api.enabled ? try makeAPI(node, identity) : nil,
@@ -134,7 +135,8 @@ struct AgentAssembly {
         _ mode: StartMode, store: StateStore, directory: DataDirectory, network: PeerNetwork
     ) async throws -> Identity {
         switch mode {
-        case .bootstrap: return try bootstrap(store, directory, network)
+        case .bootstrap:
+            return try bootstrap(store, directory, network, galera: try await BridgeAssembly.identify(configuration))
         case .join(let address, _): return try await join([address], store, network)
         case .resume:
             guard !configuration.cluster.peers.isEmpty else {
@@ -147,7 +149,9 @@ struct AgentAssembly {
     }
 
     /// The first entry of a new cluster's log is its membership: this node alone.
-    private func bootstrap(_ store: StateStore, _ directory: DataDirectory, _ network: PeerNetwork) throws -> Identity {
+    private func bootstrap(
+        _ store: StateStore, _ directory: DataDirectory, _ network: PeerNetwork, galera: GaleraIdentity?
+    ) throws -> Identity {
         guard configuration.node.role == .voter else {
             throw AgentError("the first node of a cluster must be a voter, not a \(configuration.node.role.rawValue)")
         }
@@ -157,7 +161,8 @@ struct AgentAssembly {
             clusterSecret: (0..<32).map { _ in UInt8.random(in: 0...255) })
         let member = Member(
             id: identity.nodeID, number: identity.number, role: .voter, site: configuration.node.site,
-            address: configuration.advertisedAddress(port: network.localPort), api: configuration.advertisedAPI)
+            address: configuration.advertisedAddress(port: network.localPort), api: configuration.advertisedAPI,
+            galera: galera)
         let entry = try Entry(membership: Membership([member]))
         let (log, recovery) = try Log.open(
             directory: directory.wal, options: configuration.logOptions, committed: .zero, logger: logger
@@ -184,7 +189,7 @@ struct AgentAssembly {
         let applicant = PeerRequest.Applicant(
             id: configuration.node.id, role: configuration.node.role, site: configuration.node.site,
             address: configuration.advertisedAddress(port: network.localPort), api: configuration.advertisedAPI,
-            clusterName: configuration.cluster.name ?? "")
+            clusterName: configuration.cluster.name ?? "", galera: try await BridgeAssembly.identify(configuration))
         let welcome = try await Joining(network: network, logger: logger).join(applicant, through: addresses)
         let identity = Identity(
             clusterName: welcome.clusterName, clusterID: welcome.clusterID, nodeID: configuration.node.id,

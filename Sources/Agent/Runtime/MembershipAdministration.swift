@@ -65,10 +65,17 @@ final class MembershipAdministration {
             return .refused(
                 reason: "\(applicant.address) is the address of the member \(other.id); set node.advertise_address")
         }
+        if let reason = membership.galeraObstacle(to: applicant) { return .refused(reason: reason) }
         guard let number = membership.freeNumber else { return .refused(reason: "the cluster is full (1,023 members)") }
+        var galera = applicant.galera
+        if let joining = galera, try consensus.log.state(through: consensus.raft.last).position[joining.domain] != nil {
+            // A site that comes back: what it holds and the log has not is its own.
+            galera = GaleraIdentity(
+                stateID: joining.stateID, domain: joining.domain, baseline: "", accepted: joining.baseline)
+        }
         let member = Member(
             id: applicant.id, number: number, role: .learner, site: applicant.site, address: applicant.address,
-            api: applicant.api, promoteTo: applicant.role == .learner ? nil : applicant.role)
+            api: applicant.api, promoteTo: applicant.role == .learner ? nil : applicant.role, galera: galera)
         try await change(to: membership.setting(member))
         logger.notice("a member has joined", metadata: ["id": "\(member.id)", "number": "\(number)"])
         return .welcome(welcome(number))
@@ -86,6 +93,7 @@ final class MembershipAdministration {
             return .refused(reason: "\(member.id) is not a member of this cluster")
         }
         (known.address, known.api, known.site) = (member.address, member.api, member.site)
+        if let galera = member.galera { known.galera = galera }
         if membership[member.number] != known { try await change(to: membership.setting(known)) }
         return .done
     }

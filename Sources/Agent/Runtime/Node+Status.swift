@@ -27,7 +27,7 @@ extension Node {
             lag: .init(entries: raft.committed - applied, seconds: lagSeconds), version: Self.version,
             warnings: warnings,
             events: recentEvents(5), orphans: orphanRecords, links: linkRecords, catchUp: ownCatchUp,
-            tls: tls?.status() ?? .off)
+            tls: tls?.status() ?? .off, bridge: bridgeStatus)
     }
 
     private var raftState: String {
@@ -40,6 +40,7 @@ extension Node {
     }
 
     private var databaseStatus: NodeStatus.Database {
+        if let bridge { return bridge.databaseStatus }
         guard let driver else { return .init(mode: "none", state: "none", endpoint: nil, gtid: nil, writable: false) }
         let isPrimary = if case .primary = driver.tenure.state { true } else { false }
         return .init(
@@ -49,13 +50,16 @@ extension Node {
     }
 
     var lagSeconds: Double? {
+        if let bridge {
+            return consensus.raft.committed <= appliedLSN ? 0 : bridge.channel?.secondsBehind.map(Double.init)
+        }
         guard let driver else { return 0 }
         if consensus.raft.committed <= appliedLSN { return 0 }
         return driver.monitor?.channel?.secondsBehind.map(Double.init)
     }
 
     private var orphanRecords: [OrphanRecord] {
-        guard let orphans = driver?.orphans else { return [] }
+        guard let orphans = driver?.orphans ?? bridge?.orphans else { return [] }
         return [
             OrphanRecord(
                 gtids: orphans.gtids, transactions: orphans.count, sqlFile: orphans.directory + "/orphans.sql",
@@ -66,7 +70,8 @@ extension Node {
     var warnings: [String] {
         var warnings: [String] = []
         let raft = consensus.raft
-        if raft.membership.voters.count == 2 {
+        if let bridge { warnings += bridge.warnings }
+        if raft.membership.voters.count == 2, bridge == nil {
             warnings.append(
                 "a cluster of two has no automatic failover: both must live; add a third voter or a witness")
         }
@@ -94,6 +99,7 @@ extension Node {
         guard raft.leader != nil else { return .failing(reason: "no leader is known") }
         if let obstacle = flow.obstacle { return .failing(reason: obstacle) }
         if isLeftBehind { return .failing(reason: "the log no longer reaches back to what this node has") }
+        if let bridge { return bridge.health }
         guard let driver else { return .ok }
         switch driver.tenure.state {
         case .primary: return .ok
@@ -143,6 +149,9 @@ extension Node {
 
     private var ownState: MemberState {
         if isLeftBehind { return .needsProvision }
+        if let bridge {
+            return state(ofDatabase: bridge.bridge.state.name, behind: consensus.raft.committed - appliedLSN)
+        }
         guard let driver else { return .active }
         return state(ofDatabase: driver.tenure.state.name, behind: consensus.raft.committed - appliedLSN)
     }
@@ -161,7 +170,7 @@ extension Node {
 
     private func state(ofDatabase state: String, behind: UInt64) -> MemberState {
         switch state {
-        case "diverged": .diverged
+        case "diverged", "faulted": .diverged
         case "provisioning": .needsProvision
         case "primary": .active
         case "replica": behind > 1_000 ? .lagging : .active
@@ -180,6 +189,7 @@ extension Node {
 
     var writeTarget: WriteTarget {
         let raft = consensus.raft
+        if bridge != nil { return .nobody("this node bridges a Galera cluster; write to the cluster itself") }
         if raft.role == .leader {
             if case .primary = driver?.tenure.state { return .here }
             return .nobody("this node leads, and its database is \(driver?.tenure.state.name ?? "none")")
@@ -190,7 +200,7 @@ extension Node {
         return leader.api.isEmpty ? .nobody("the leader \(leader.id) has no HTTP API") : .leader(leader.api)
     }
 
-    func lsn(of gtid: GTID) -> LSN? { capture.recent.lsn(of: gtid) }
+    func lsn(of gtid: GTID) -> LSN? { (bridge?.capture.recent ?? capture.recent).lsn(of: gtid) }
 
     func nextSnowflake() -> Snowflake.Outcome {
         snowflake.next(nowMs: UInt64(max(0, Date().timeIntervalSince1970 * 1_000)))

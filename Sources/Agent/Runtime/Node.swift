@@ -29,6 +29,8 @@ final class Node {
     let logger: Logger
     /// Nil on a witness.
     private(set) var driver: DatabaseDriver?
+    /// In the driver's place when this node bridges a Galera cluster.
+    private(set) var bridge: BridgeDriver?
     var snowflake: Snowflake
     /// What the other members last said of themselves.
     var reports: [NodeNumber: ReceivedReport] = [:]
@@ -43,6 +45,8 @@ final class Node {
     private var relayServer: BinlogServer?
     private var applicationAccount: Task<Void, Never>?
     private var readdressing: Task<Void, Never>?
+    /// Of a bridge: leadership is on its way to the other site.
+    var switching: Task<Void, Never>?
     private var leadership: Standing?
     private var housekeeping: RepeatedTask?
     private var commitHintAt: LSN = .zero
@@ -77,15 +81,18 @@ final class Node {
         hooks.node = self
     }
 
-    func start(driver: DatabaseDriver?, relay server: BinlogServer) {
+    func start(driver: DatabaseDriver?, bridge: BridgeDriver? = nil, relay server: BinlogServer) {
         self.driver = driver
+        self.bridge = bridge
         relayServer = server
         driver?.delegate = self
+        bridge?.delegate = self
         consensus.start(observer: self, tickEvery: configuration.raftTickInterval)
         relay.committed(through: consensus.raft.committed)
         refreshLeadership()
         consensus.handle(.mayLead(false))
         driver?.begin()
+        bridge?.begin()
         housekeeping = NodeLoop.eventLoop.scheduleRepeatedTask(
             initialDelay: .milliseconds(500), delay: .milliseconds(500)
         ) { [weak self] _ in NodeLoop.assumeIsolated { self?.keepHouse() } }
@@ -107,6 +114,7 @@ final class Node {
         guard now != leadership else { return }
         leadership = now
         driver?.handle(.leadership(now))
+        bridge?.handle(.leadership(now))
     }
 
     /// Whether what this leader has is all there is, and it is not about to give leadership away.
@@ -120,18 +128,19 @@ final class Node {
     /// - Returns: nil when another node leads, else why it stayed.
     func switchover(to target: NodeNumber?) async -> TransferObstacle? {
         guard consensus.raft.role == .leader else { return nil }
-        guard let driver else { return .notLeader }
+        guard driver != nil || bridge != nil else { return .notLeader }
         let deadline = NodeLoop.eventLoop.scheduleTask(in: .seconds(30)) { [weak self] in
             NodeLoop.assumeIsolated { self?.transferEnded(.timedOut) }
         }
         defer { deadline.cancel() }
         return await withCheckedContinuation { continuation in
             transferWaiters.append(continuation)
-            driver.handle(.stepDown(target: target))
+            driver?.handle(.stepDown(target: target))
+            bridge?.handle(.stepDown(target: target))
         }
     }
 
-    private func transferEnded(_ obstacle: TransferObstacle?) {
+    func transferEnded(_ obstacle: TransferObstacle?) {
         let waiters = transferWaiters
         transferWaiters = []
         for waiter in waiters { waiter.resume(returning: obstacle) }
@@ -147,7 +156,10 @@ final class Node {
         sendReport()
         refreshLeadership()
         onChange?()
-        retention.run(applied: appliedLSN, everywhere: appliedEverywhere) { [weak self] lsn in
+        bridge?.keepHouse()
+        settleVotes()
+        retention.run(applied: appliedLSN, everywhere: appliedEverywhere, mayLeaveBehind: bridge == nil) {
+            [weak self] lsn in
             self?.consensus.handle(.trimmed(through: lsn))
         }
     }
@@ -194,6 +206,8 @@ final class Node {
         } catch { logger.warning("the commit index can't be saved", metadata: ["error": "\(error)"]) }
     }
 
+    func reportSoon() { sendReport() }
+
     private func sendReport() {
         do {
             let payload = PeerPayload.encode(report: try ByteBuffer(json: ownReport))
@@ -234,6 +248,7 @@ final class Node {
         logger.critical("the agent can't go on", metadata: ["reason": "\(reason)"])
         isStopping = true
         driver?.end()
+        bridge?.end()
         do { try await driver?.stopServer() } catch {
             logger.critical("the database could not be fenced", metadata: ["error": "\(error)"])
         }
@@ -243,13 +258,14 @@ final class Node {
     func stop() async {
         guard !isStopping else { return }
         logger.notice("stopping")
-        if consensus.raft.role == .leader {
+        if consensus.raft.role == .leader, handsOverAtStop {
             if let obstacle = await switchover(to: nil) {
                 logger.warning("nobody could take over", metadata: ["reason": "\(obstacle)"])
             }
         }
         isStopping = true
         driver?.end()
+        bridge?.end()
         do { try await driver?.stopServer() } catch {
             logger.error("the database could not be stopped", metadata: ["error": "\(error)"])
         }
@@ -257,6 +273,7 @@ final class Node {
         tls?.stop()
         applicationAccount?.cancel()
         readdressing?.cancel()
+        switching?.cancel()
         consensus.stop()
         saveCommitHint()
         do { try await network.close().get() } catch {
@@ -278,6 +295,7 @@ private final class NodeHooks {
 extension Node: ConsensusObserver {
     func committed(through lsn: LSN) {
         capture.committed(through: lsn)
+        bridge?.capture.committed(through: lsn)
         relay.committed(through: lsn)
         administration.committed(through: lsn)
         refreshLeadership()
@@ -292,6 +310,7 @@ extension Node: ConsensusObserver {
             if from == .leader {
                 // At once, not with the fence that follows: LSNs that waited may soon belong to other entries. (I1)
                 capture.detach()
+                bridge?.capture.detach()
                 administration.leadershipLost()
                 transferEnded(nil)
             }
@@ -315,10 +334,12 @@ extension Node: ConsensusObserver {
             }
         case .transferAborted(_, let obstacle):
             record("switchover", "not done: \(obstacle)")
+            bridge?.handle(.handOverFailed(reason: "\(obstacle)"))
             transferEnded(obstacle)
         case .needsProvision, .provisioned, .diverged, .confirmedEntriesMissing:
             logger.error("\(notice)")
             record("member", "\(notice)")
+            if case .diverged(let lsn, _) = notice { bridge?.handle(.logDiverged(at: lsn)) }
         case .malformed: logger.warning("\(notice)")
         }
         refreshLeadership()
@@ -348,7 +369,10 @@ extension Node: DatabaseDriverDelegate {
         consensus.handle(.transferLeadership(to: heir))
     }
 
-    func databaseHandsOver(to target: NodeNumber?) { consensus.handle(.transferLeadership(to: target ?? heir)) }
+    func databaseHandsOver(to target: NodeNumber?) {
+        guard bridge == nil else { return handOverBridge(to: target) }
+        consensus.handle(.transferLeadership(to: target ?? heir))
+    }
 
     func databaseNoted(_ note: TenureNote) {
         switch note.kind {

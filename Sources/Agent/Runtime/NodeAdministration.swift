@@ -42,6 +42,7 @@ struct NodeAdministration: ClusterAdministration {
     }
 
     func switchover(_ request: SwitchoverRequest) async throws(AdministrationError) -> SwitchoverResult {
+        if request.force == true { return try await node.takeOverByForce(dryRun: request.dryRun == true) }
         try await requireLeader()
         var target: NodeNumber?
         if let id = request.to {
@@ -51,6 +52,9 @@ struct NodeAdministration: ClusterAdministration {
             target = member.number
         }
         if let reason = await node.switchoverObstacle(to: target) { throw .refused(reason: reason) }
+        if request.dryRun == true {
+            return SwitchoverResult(leaderID: request.to ?? "", term: await node.consensus.raft.term)
+        }
         let begun = ContinuousClock.now
         if let obstacle = await node.switchover(to: target) {
             throw .refused(reason: "leadership stays here: \(obstacle)")
@@ -60,6 +64,10 @@ struct NodeAdministration: ClusterAdministration {
         }
         let pause = UInt64((ContinuousClock.now - begun) / .milliseconds(1))
         return SwitchoverResult(leaderID: leader.id, term: await node.consensus.raft.term, pauseMS: pause)
+    }
+
+    func retryBridge(_ request: BridgeRetryRequest) async throws(AdministrationError) -> BridgeRetry {
+        try await node.retryBridge(acceptingOrphans: request.acceptOrphans == true)
     }
 
     private func requireLeader() async throws(AdministrationError) {
@@ -85,6 +93,7 @@ extension Node {
     /// Why a switchover could not finish, asked before anything is touched. (I9)
     func switchoverObstacle(to target: NodeNumber?) -> String? {
         let raft = consensus.raft
+        if bridge != nil { return bridgeSwitchoverObstacle(to: target) }
         guard let target else {
             return heir == nil ? "no other voter is caught up and has a database that could lead" : nil
         }

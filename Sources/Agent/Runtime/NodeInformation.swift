@@ -21,6 +21,8 @@ final class NodeInformation: ClusterInformation {
     func health() async -> Health { await node.health }
     func events(limit: Int) async -> [EventRecord] { await node.recentEvents(limit) }
 
+    func galeraEndpoints() async -> [EndpointHealth] { await node.galeraEndpoints }
+
     func writeRoute() async -> WriteRoute {
         switch await node.writeTarget {
         case .here: .local(pool)

@@ -21,6 +21,8 @@ struct PeerReport: Codable, Sendable {
     var lagSeconds: Double?
     /// The leader's word on how far the members have to go that are far behind, by their numbers.
     var catchUps: [String: CatchUp]?
+    /// Of a bridge's member: its site.
+    var site: BridgeSiteStatus?
 }
 
 /// A report and when it came.
@@ -32,10 +34,12 @@ struct ReceivedReport: Sendable {
 extension Node {
     var ownReport: PeerReport {
         PeerReport(
-            applied: appliedLSN, last: consensus.raft.last, database: driver?.tenure.state.name ?? "none",
+            applied: appliedLSN, last: consensus.raft.last,
+            database: driver?.tenure.state.name ?? bridge?.bridge.state.name ?? "none",
             mayLead: consensus.raft.mayLead, term: consensus.raft.term,
             sql: driver == nil ? nil : configuration.advertisedSQL,
-            leftBehind: leftBehind.isEmpty ? nil : leftBehind, lagSeconds: lagSeconds, catchUps: namedCatchUps)
+            leftBehind: leftBehind.isEmpty ? nil : leftBehind, lagSeconds: lagSeconds, catchUps: namedCatchUps,
+            site: bridge?.siteStatus(configuration.node.site))
     }
 
     private var namedCatchUps: [String: CatchUp]? {
@@ -45,6 +49,7 @@ extension Node {
 
     /// Everything of the log through here is in the local database; a witness has none and counts what is committed.
     var appliedLSN: LSN {
+        if let bridge { return bridge.isSource ? consensus.raft.committed : bridge.applied }
         guard let driver else { return consensus.raft.committed }
         if case .primary = driver.tenure.state { return consensus.raft.committed }
         return driver.monitor?.applied ?? .zero

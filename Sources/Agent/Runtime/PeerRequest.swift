@@ -27,6 +27,8 @@ enum PeerRequest: Codable, Sendable {
         var api: String
         /// The configured `cluster.name`; empty accepts any.
         var clusterName: String
+        /// The Galera cluster beside it, for a member of a bridge.
+        var galera: GaleraIdentity?
     }
 }
 

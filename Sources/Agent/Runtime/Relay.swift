@@ -13,6 +13,8 @@ final class Relay {
     private let logger: Logger
     private var feeds: [ObjectIdentifier: RelayFeed] = [:]
     private(set) var committed: LSN = .zero
+    /// What the sessions that have ended were sent.
+    private var sentBefore = GTIDPosition()
     /// Says that the log no longer reaches back to the position that the server asked for.
     private let positionPurged: @NodeLoop (_ reason: String) -> Void
 
@@ -30,6 +32,20 @@ final class Relay {
         for feed in feeds.values { feed.advance(committed: lsn) }
     }
 
+    /// Everything that was ever sent to a replica since the agent started.
+    var sentPosition: GTIDPosition {
+        var position = sentBefore
+        for feed in feeds.values { position.advance(to: feed.sent) }
+        return position
+    }
+
+    var sessionCount: Int { feeds.count }
+
+    private func end(_ session: BinlogReplicaSession) {
+        guard let feed = feeds.removeValue(forKey: ObjectIdentifier(session)) else { return }
+        sentBefore.advance(to: feed.sent)
+    }
+
     private func open(_ session: BinlogReplicaSession, at position: GTIDPosition) {
         let feed = RelayFeed(session: session, log: log, threads: threads, position: position) { [weak self] error in
             self?.failed(session, error)
@@ -40,7 +56,7 @@ final class Relay {
     }
 
     private func failed(_ session: BinlogReplicaSession, _ error: any Error) {
-        feeds[ObjectIdentifier(session)] = nil
+        end(session)
         session.close(error: 1236, sqlState: "HY000", message: "wolfscale: \(error)")
         if case WALError.positionPurged = error {
             positionPurged("\(error)")
@@ -62,6 +78,6 @@ extension Relay: BinlogServerDelegate {
     }
 
     nonisolated func binlogServer(_ server: BinlogServer, closed session: BinlogReplicaSession) {
-        NodeLoop.assumeIsolated { feeds[ObjectIdentifier(session)] = nil }
+        NodeLoop.assumeIsolated { end(session) }
     }
 }

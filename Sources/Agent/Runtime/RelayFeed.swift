@@ -22,6 +22,8 @@ final class RelayFeed {
     private var busy = false
     /// The fragmented transaction that begins at `next`, as far as it is known.
     private var run: FragmentRun?
+    /// The last transaction of each domain that was sent, in part or whole.
+    private(set) var sent = GTIDPosition()
 
     nonisolated private static let readBytesMax = 1 << 20
 
@@ -85,7 +87,7 @@ final class RelayFeed {
             case .noOp, .membership: break
             case .transactions:
                 for entry in try batch.entries() {
-                    if let gtid = entry.gtid, !skip.covers(gtid) { session.send(events: entry.body) }
+                    send(entry)
                 }
             case .fragmentFirst:
                 guard try knowsFate(of: batch) else { return false }
@@ -104,8 +106,14 @@ final class RelayFeed {
     private func serveFragment(_ batch: Batch) throws {
         guard let run, run.isWhole, batch.first >= run.first, batch.first <= run.scanned else { return }
         for entry in try batch.entries() {
-            if let gtid = entry.gtid, !skip.covers(gtid) { session.send(events: entry.body) }
+            send(entry)
         }
+    }
+
+    private func send(_ entry: Entry) {
+        guard let gtid = entry.gtid, !skip.covers(gtid) else { return }
+        session.send(events: entry.body)
+        sent.advance(to: gtid)
     }
 
     /// Whether the run that begins with `batch` is known to end in its last fragment, or to have been given up.

@@ -10,6 +10,12 @@ public struct Term: RawRepresentable, Hashable, Sendable, Codable, Comparable, C
     public var description: String { String(rawValue) }
     public var next: Term { Term(rawValue + 1) }
 
+    /// Terms come in eras of about a million. A membership that was forced by a sole survivor begins a new one, so that no election among
+    /// those it left behind can reach its term.
+    public var era: UInt64 { rawValue >> Self.eraBits }
+    public var nextEra: Term { Term((era + 1) << Self.eraBits) }
+    private static let eraBits: UInt64 = 20
+
     public static func < (a: Term, b: Term) -> Bool { a.rawValue < b.rawValue }
 
     public init(from decoder: any Decoder) throws { rawValue = try decoder.singleValueContainer().decode(UInt64.self) }

@@ -30,10 +30,14 @@ public struct Member: Sendable, Hashable, Codable {
     public var api: String
     /// A learner that becomes a voter, or a witness, once it has caught up.
     public var promoteTo: Role?
+    /// The Galera cluster that it stands beside, for a member of a bridge.
+    public var galera: GaleraIdentity?
+    /// A bridge's learner that votes only while the leadership changes sites.
+    public var voteIsLent: Bool?
 
     public init(
         id: String, number: NodeNumber, role: Role, site: String = "", address: String, api: String = "",
-        promoteTo: Role? = nil
+        promoteTo: Role? = nil, galera: GaleraIdentity? = nil
     ) {
         self.id = id
         self.number = number
@@ -42,5 +46,6 @@ public struct Member: Sendable, Hashable, Codable {
         self.address = address
         self.api = api
         self.promoteTo = promoteTo
+        self.galera = galera
     }
 }

@@ -15,6 +15,8 @@ extension Raft {
     private func electionObstacle(_ kind: Election.Kind) -> ElectionObstacle? {
         if role == .leader { return .alreadyLeader }
         if divergedAt != nil { return .diverged }
+        // Elsewhere a survivor became the cluster by itself, in a membership that this node has not received yet.
+        if term.era > (memberships.records.last?.position.term.era ?? term.era) { return .superseded }
         guard let role = roleForElection, role.votes else { return .notEligible(ownRole) }
         switch kind {
         case .timeout: return electsItself ? nil : .automaticElectionDisabled

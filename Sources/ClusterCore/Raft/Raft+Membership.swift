@@ -52,7 +52,7 @@ extension Raft {
             membership.voters.map(\.number) == [node] && membership[node]?.role.mayLead == true,
             "only a node that is the sole voter can be the cluster by itself")
         if role != .follower { becomeFollower(reason: .forcedMembership, now, &effects) }
-        setHardState(HardState(term: term.next, votedFor: node), &effects)
+        setHardState(HardState(term: term.nextEra, votedFor: node), &effects)
         let batch = appendOwn(count: 1, bytes: bytes, membership: membership)
         enter(membership, at: batch.first, &effects)
         lead(firstEntry: batch, reason: .forcedMembership, now, &effects)

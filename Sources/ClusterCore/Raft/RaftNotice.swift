@@ -49,6 +49,8 @@ public enum ElectionObstacle: Sendable, Hashable {
     case alreadyLeader
     /// Committed entries here contradict the cluster's.
     case diverged
+    /// The membership was forced elsewhere, and what it is now has not arrived here.
+    case superseded
 }
 
 /// Why leadership was not handed over.

@@ -8,6 +8,33 @@ public protocol ClusterAdministration: Sendable {
     func removeMember(id: String) async throws(AdministrationError) -> MembershipChange
     /// Hands the leadership over, to `request.to` or to the best member. Returns when the new leader is known.
     func switchover(_ request: SwitchoverRequest) async throws(AdministrationError) -> SwitchoverResult
+    /// Lets this node's site of a bridge try again after an administrator mended what stopped it. Never passed on.
+    func retryBridge(_ request: BridgeRetryRequest) async throws(AdministrationError) -> BridgeRetry
+}
+
+extension ClusterAdministration {
+    public func retryBridge(_ request: BridgeRetryRequest) async throws(AdministrationError) -> BridgeRetry {
+        throw .refused(reason: "this node bridges no Galera cluster")
+    }
+}
+
+/// The body of `POST /bridge/retry`; all of it may be missing.
+public struct BridgeRetryRequest: Sendable, Hashable, Codable {
+    /// What this cluster has and the log has not is dealt with: it stays where it is and is never shipped.
+    public var acceptOrphans: Bool?
+
+    enum CodingKeys: String, CodingKey {
+        case acceptOrphans = "accept_orphans"
+    }
+
+    public init(acceptOrphans: Bool? = nil) { self.acceptOrphans = acceptOrphans }
+}
+
+public struct BridgeRetry: Sendable, Hashable, Codable {
+    /// The site's state before.
+    public var before: String
+
+    public init(before: String) { self.before = before }
 }
 
 /// The body of `POST /cluster/members`.
@@ -54,10 +81,18 @@ public struct SwitchoverRequest: Sendable, Hashable, Codable {
     public var to: String?
     /// Even if transactions may be lost: only a bridge without a majority asks for it.
     public var force: Bool?
+    /// Only say whether it could be done.
+    public var dryRun: Bool?
 
-    public init(to: String? = nil, force: Bool? = nil) {
+    enum CodingKeys: String, CodingKey {
+        case to, force
+        case dryRun = "dry_run"
+    }
+
+    public init(to: String? = nil, force: Bool? = nil, dryRun: Bool? = nil) {
         self.to = to
         self.force = force
+        self.dryRun = dryRun
     }
 }
 

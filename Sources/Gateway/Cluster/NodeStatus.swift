@@ -22,16 +22,18 @@ public struct NodeStatus: Sendable, Hashable, Codable {
     @OrNull public var catchUp: CatchUp?
     /// Nil from an agent that does not say.
     @OrNull public var tls: TLS?
+    /// Only of a bridge between Galera clusters.
+    @OrNull public var bridge: BridgeStatus?
 
     enum CodingKeys: String, CodingKey {
-        case node, cluster, raft, log, database, lag, version, warnings, events, orphans, links, tls
+        case node, cluster, raft, log, database, lag, version, warnings, events, orphans, links, tls, bridge
         case catchUp = "catch_up"
     }
 
     public init(
         node: Node, cluster: Cluster, raft: Raft, log: Log, database: Database, lag: Lag, version: String,
         warnings: [String] = [], events: [EventRecord] = [], orphans: [OrphanRecord] = [], links: [LinkRecord] = [],
-        catchUp: CatchUp? = nil, tls: TLS? = nil
+        catchUp: CatchUp? = nil, tls: TLS? = nil, bridge: BridgeStatus? = nil
     ) {
         self.node = node
         self.cluster = cluster
@@ -46,6 +48,7 @@ public struct NodeStatus: Sendable, Hashable, Codable {
         self.links = links
         self.catchUp = catchUp
         self.tls = tls
+        self.bridge = bridge
     }
 }
 

@@ -76,9 +76,10 @@ public struct HTTPAPI: Service {
             executor: WriteExecutor(
                 cluster: cluster, metadata: TableMetadataCache(), timeout: configuration.writeTimeout)
         ).add(to: changing)
-        AdministrationRoutes(
-            administration: administration, intake: intake, timeout: configuration.administrationTimeout
-        ).add(to: changing)
+        let administrationRoutes = AdministrationRoutes(
+            administration: administration, intake: intake, timeout: configuration.administrationTimeout)
+        administrationRoutes.add(to: changing)
+        administrationRoutes.addBridge(to: changing)
         return router
     }
 }

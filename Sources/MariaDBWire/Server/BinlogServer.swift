@@ -63,6 +63,8 @@ public final class BinlogServer: @unchecked Sendable {  // all state is confined
     /// The FORMAT_DESCRIPTION event of the server whose events are sent, for replicas of another version than this
     /// code was written for; nil serves MariaDB 10.11's. For sessions that open later.
     public var formatDescription: ByteBuffer?
+    /// What replicas log in with now. Those that have logged in stay; see ``disconnectAll()``.
+    public var credentials: Credentials
     weak var delegate: (any BinlogServerDelegate)?
     private var listener: (any Channel)?
     private var connections: [UInt32: ReplicaConnection] = [:]
@@ -73,6 +75,7 @@ public final class BinlogServer: @unchecked Sendable {  // all state is confined
         self.configuration = configuration
         self.eventLoop = eventLoop
         self.delegate = delegate
+        credentials = configuration.credentials
     }
 
     /// Listens. Fails with the system's error when the address cannot be bound.
@@ -107,6 +110,12 @@ public final class BinlogServer: @unchecked Sendable {  // all state is confined
         guard let listener else { return eventLoop.makeSucceededVoidFuture() }
         self.listener = nil
         return listener.close()
+    }
+
+    /// Ends every connection; whoever still has a valid login may connect again.
+    public func disconnectAll() {
+        eventLoop.assertInEventLoop()
+        for connection in connections.values { connection.close() }
     }
 
     func accept(_ channel: any Channel) throws {

@@ -36,7 +36,7 @@ final class ReplicaConnection: ChannelInboundHandler {
         let configuration = server.configuration
         state = .login(
             ServerLogin(
-                configuration.credentials, serverVersion: configuration.serverVersion, connectionID: connectionID))
+                server.credentials, serverVersion: configuration.serverVersion, connectionID: connectionID))
     }
 
     func close() { channel.close(promise: nil) }

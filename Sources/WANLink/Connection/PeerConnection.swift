@@ -170,7 +170,7 @@ final class PeerConnection: ChannelInboundHandler, RemovableChannelHandler {
         guard ticker == nil else { return }
         remoteAddress = context.channel.remoteAddress?.hostAndPort ?? "unknown"
         armTicker(context: context)
-        congestion = SocketTuning.tune(context.channel, limits)
+        congestion = SocketTuning.tune(context.channel, limits, sendsBulk: hello?.purpose == .bulk)
         guard side == .dialled, let hello else { return }
         var payload = context.channel.allocator.buffer(capacity: 256)
         hello.write(to: &payload)

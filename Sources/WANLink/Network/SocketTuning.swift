@@ -26,10 +26,10 @@ enum SocketTuning {
     private static let unsentBytesMax = 256 << 10
 
     /// On the loop, for a connected channel.
-    static func tune(_ channel: any Channel, _ limits: PeerConnection.Limits) -> Congestion? {
+    static func tune(_ channel: any Channel, _ limits: PeerConnection.Limits, sendsBulk: Bool) -> Congestion? {
         #if os(Linux)
             guard let provider = channel as? any SocketOptionProvider else { return nil }
-            set(provider, SocketOption.unsentLow, CInt(unsentBytesMax))
+            if sendsBulk { set(provider, SocketOption.unsentLow, CInt(unsentBytesMax)) }
             var refusal: String?
             if let wanted = limits.congestion, let code = set(provider, SocketOption.congestion, CongestionName(wanted))
             {

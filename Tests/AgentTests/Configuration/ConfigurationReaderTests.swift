@@ -148,7 +148,8 @@ import Testing
 
     @Test func galeraEndpointsAreRead() throws {
         let text =
-            ConfigurationReaderTests.minimal + "[replication]\nmode = \"async\"\n"
+            ConfigurationReaderTests.minimal
+            + "[replication]\nmode = \"async\"\n[relay]\nadvertise_address = \"bridge:7656\"\n"
             + "[[galera.endpoint]]\nhost = \"g1\"\n"
             + "[[galera.endpoint]]\nhost = \"g2\"\nport = 3307\nweight = 5\n"
         let configuration = try ConfigurationReader.read(text: text)

@@ -15,6 +15,11 @@ import Testing
         ("[node]\nid = \"a\"\n[database]\nmanaged = false\n", "database.fence_command is needed in quorum mode"),
         ("[node]\nid = \"a\"\n[database]\nmanaged = false\n", "database.start_command is needed in quorum mode"),
         ("[node]\nid = \"a\"\n[replication]\nmode = \"async\"\n[database]\nmanaged = true\n", "a managed server needs"),
+        ("[node]\nid = \"a\"\n[replication]\nmode = \"async\"\n", "name its nodes, each with [[galera.endpoint]]"),
+        (
+            "[node]\nid = \"a\"\n[replication]\nmode = \"async\"\n[[galera.endpoint]]\nhost = \"g1\"\n",
+            "relay.advertise_address is missing"
+        ),
         ("[node]\nid = \"a\"\n[cluster]\nelection_timeout_min_ms = 4000\n", "is below the shortest"),
         ("[node]\nid = \"a\"\n[cluster]\nheartbeat_interval_ms = 1000\n", "is too rare for an election timeout"),
         ("[node]\nid = \"a\"\n[tls]\nca = \"ca.pem\"\n", "tls.private_key is missing: give tls.ca,"),

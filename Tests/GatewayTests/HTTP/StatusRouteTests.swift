@@ -15,7 +15,7 @@ import Testing
             #expect(answer.headers[.contentType] == "application/json")
             #expect(
                 answer.text == #"""
-                    {"catch_up":null,"cluster":{"id":"c0ffee","name":"test"},"database":{"endpoint":"/run/m.sock",\#
+                    {"bridge":null,"catch_up":null,"cluster":{"id":"c0ffee","name":"test"},"database":{"endpoint":"/run/m.sock",\#
                     "gtid":"0-1-10","mode":"managed","state":"primary","writable":true},"events":[{"kind":\#
                     "leader_elected","lsn":null,"message":"m","term":3,"time":"2026-01-02T03:04:05Z"}],\#
                     "lag":{"entries":1,"seconds":null},"links":[],"log":{"applied_lsn":10,"committed_lsn":11,"durable_lsn":12,\#

@@ -31,6 +31,15 @@ struct AdministrationRoutes {
         }
     }
 
+    /// `POST /bridge/retry`
+    func addBridge(to router: RouterGroup<APIContext>) {
+        router.post("/bridge/retry") { request, _ in
+            try await change(request, as: BridgeRetryRequest.self) { wish throws(AdministrationError) in
+                try await administration.retryBridge(wish)
+            }
+        }
+    }
+
     private struct Nothing: Decodable {}
 
     /// A body that may be missing counts as `{}`.

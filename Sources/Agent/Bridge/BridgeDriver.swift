@@ -1,0 +1,226 @@
+import ClusterCore
+import Foundation
+import Logging
+import MariaDBWire
+import NIOCore
+import NIOPosix
+import Probes
+import WriteAheadLog
+
+/// What the driver hands to the rest of the node.
+@NodeLoop
+protocol BridgeDriverDelegate: AnyObject {
+    func databaseMayLead(_ able: Bool)
+    func databaseResigns(_ reason: String)
+    func databaseHandsOver(to target: NodeNumber?)
+    func bridgeNoted(_ note: BridgeNote)
+    func bridgeRecorded(_ kind: String, _ reason: String)
+}
+
+/// Carries out what ``Bridge`` orders, one order at a time, and reports what came of it.
+@NodeLoop
+final class BridgeDriver {
+    private(set) var bridge = Bridge()
+    let site: GaleraSite
+    let capture: BridgeCapture
+    let consensus: Consensus
+    let relay: Relay
+    let grant: RelayGrant
+    let threads: NIOThreadPool
+    let settings: Settings
+    let logger: Logger
+    weak var delegate: (any BridgeDriverDelegate)?
+
+    /// Where the channel is, or may be.
+    var holder: EndpointID?
+    /// The most that any node of the site was seen to hold, as far as the log's domains go. (Galera never takes anything back.)
+    var known = GTIDPosition()
+    /// Everything that may ever have been sent to a channel of this site before this agent started.
+    var sentAtMost = GTIDPosition()
+    /// Everything of the log through here is in the cluster.
+    private(set) var applied: LSN = .zero
+    private(set) var orphans: OrphanExport?
+    /// Where the applier stopped last.
+    private var stoppedAt: GTIDPosition?
+    var lastNote: BridgeNote?
+    private var work: Task<Void, Never>?
+    private var measuring: Task<Void, Never>?
+    private var prepared = false
+
+    struct Settings: Sendable {
+        var number: NodeNumber
+        /// Where the nodes reach the relay.
+        var relayAddress: (host: String, port: Int)
+        var login: SQLLogin
+        var fragmentBytesMax: Int
+        var orphanDirectory: String
+        /// As a replica of the source.
+        var replicaServerID: UInt32 { 1024 + UInt32(number.rawValue) }
+    }
+
+    init(
+        site: GaleraSite, capture: BridgeCapture, consensus: Consensus, relay: Relay, grant: RelayGrant,
+        threads: NIOThreadPool, settings: Settings, logger: Logger
+    ) {
+        self.site = site
+        self.capture = capture
+        self.consensus = consensus
+        self.relay = relay
+        self.grant = grant
+        self.threads = threads
+        self.settings = settings
+        self.logger = logger
+    }
+
+    /// This member's cluster, as the membership knows it.
+    var identity: GaleraIdentity? { consensus.raft.membership[settings.number]?.galera }
+    var otherDomains: Set<UInt32> {
+        Set(consensus.raft.membership.members.filter { $0.number != settings.number }.compactMap(\.galera?.domain))
+    }
+
+    func begin() {
+        site.delegate = self
+        site.expected = identity
+        grant.revoke()
+        site.start()
+        carryOut(bridge.begin())
+    }
+
+    func handle(_ event: BridgeEvent) { carryOut(bridge.handle(event)) }
+
+    /// Leaves the cluster as it is: it goes on without the bridge, and a channel goes on with what it was sent.
+    func end() {
+        handle(.stop)
+        work?.cancel()
+        measuring?.cancel()
+        capture.detach()
+        site.stop()
+    }
+
+    private func carryOut(_ effects: BridgeEffects) {
+        if let policy = effects.site { site.policy = policy }
+        if let order = effects.order { begin(order) }
+        for note in effects.notes { delegate?.bridgeNoted(named(note)) }
+        if let able = effects.mayLead { delegate?.databaseMayLead(able) }
+        if let reason = effects.resign { delegate?.databaseResigns(reason) }
+        if let handOver = effects.handOver { delegate?.databaseHandsOver(to: handOver.target) }
+    }
+
+    /// With the names of endpoints in the place of their numbers.
+    private func named(_ note: BridgeNote) -> BridgeNote {
+        var note = note
+        for endpoint in site.endpoints.reversed() {
+            note.reason = note.reason.replacingOccurrences(of: "\(endpoint.id)", with: endpoint.name)
+        }
+        return note
+    }
+
+    private func begin(_ order: BridgeOrder) {
+        work?.cancel()
+        logger.debug("bridge: \(order.action)", metadata: ["order": "\(order.id)"])
+        work = Task {
+            let outcome: BridgeOutcome
+            do {
+                outcome = try await perform(order)
+            } catch {
+                outcome = .failed(reason: "\(error)")
+                if !Task.isCancelled { logger.warning("bridge: \(order.action) failed: \(error)") }
+            }
+            if !Task.isCancelled { handle(.finished(order.id, outcome)) }
+        }
+    }
+
+    private func perform(_ order: BridgeOrder) async throws -> BridgeOutcome {
+        switch order.action {
+        case .close: try await close()
+        case .open: try await open()
+        case .compare(let id, let lsn): return .compared(try await compare(site[id], through: lsn))
+        case .exportOrphans(let id): orphans = try await exportOrphans(from: site[id])
+        case .clearChannels: try await clearChannels()
+        case .startChannel(let id): try await startChannel(site[id])
+        case .awaitApplied(let id, let lsn): try await awaitApplied(at: site[id], through: lsn)
+        case .startCapture(let id, _): try await startCapture(site[id])
+        case .settle: try await settle()
+        case .pause: try await Task.sleep(for: .milliseconds(500))
+        }
+        return .done
+    }
+
+    private func close() async throws {
+        let failures = await site.setReadOnly(true)
+        if bridge.leadership.isLeader == false { capture.detach() }
+        guard failures.isEmpty else { throw ServerError.wrongState(failures.joined(separator: "; ")) }
+    }
+
+    private func open() async throws {
+        let failures = await site.setReadOnly(false)
+        guard failures.isEmpty else { throw ServerError.wrongState(failures.joined(separator: "; ")) }
+    }
+
+    // MARK: Measuring
+
+    /// Looks up how much of the log the cluster has, after each look at the best node.
+    private func measure(_ position: GTIDPosition) {
+        guard measuring == nil else { return }
+        let (log, committed) = (consensus.log, consensus.raft.committed)
+        measuring = Task { [weak self, threads] in
+            do {
+                let found = try await threads.runIfActive { () -> LSN in
+                    if position.covers(try log.state(through: committed).position) { return committed }
+                    var last = LSN.zero
+                    for gtid in position.gtids { last = max(last, try log.locate(gtid) ?? .zero) }
+                    return last
+                }
+                if let self { self.applied = max(self.applied, found) }
+            } catch { self?.logger.debug("the applied position is not known", metadata: ["error": "\(error)"]) }
+            self?.measuring = nil
+        }
+    }
+
+    var channel: ReplicaChannel? { holder.flatMap { site[$0].observation?.channel } }
+}
+
+extension BridgeDriver: GaleraSiteDelegate {
+    func siteChose(_ choice: EndpointChoice) {
+        var reason = choice.reason
+        for endpoint in site.endpoints.reversed() {
+            reason = reason.replacingOccurrences(of: "\(endpoint.id)", with: endpoint.name)
+        }
+        delegate?.bridgeRecorded("endpoint", "\(choice.id.map { site[$0].name } ?? "none"): \(reason)")
+        handle(.endpoint(choice.id, reason: reason))
+    }
+
+    func siteNoted(_ endpoint: SiteEndpoint, _ before: EndpointVerdict) {
+        let now = endpoint.tracker.assessment
+        let text = "\(endpoint.name): \(before.rawValue) → \(now.verdict.rawValue)"
+        logger.info("\(text)", metadata: ["reason": "\(now.reason)"])
+        delegate?.bridgeRecorded("galera", now.reason.isEmpty ? text : "\(text): \(now.reason)")
+    }
+
+    func mayHaveChannel(_ id: EndpointID) -> Bool { holder == id }
+
+    func siteSaw(_ endpoint: SiteEndpoint, _ seen: GaleraObservation) {
+        if site.expected == nil { site.expected = identity }
+        if endpoint.id == site.choice.id { measure(seen.position) }
+        guard endpoint.id == holder else { return }
+        guard let channel = seen.channel else {
+            return handle(.channelLost(endpoint.id, reason: "\(endpoint.name) has no channel any more"))
+        }
+        if let failure = channel.sqlFailure, !channel.isApplying {
+            let text = "\(endpoint.name), after \(seen.slavePosition), error \(failure.errno): \(failure.message)"
+            // A conflict, or a node on its way out of its cluster, goes by; what stops it twice at the same place does not.
+            let isSecond = stoppedAt == seen.slavePosition && endpoint.tracker.assessment.verdict == .healthy
+            stoppedAt = seen.slavePosition
+            return handle(
+                isSecond ? .applierStopped(endpoint.id, reason: text) : .channelLost(endpoint.id, reason: text))
+        }
+        if !channel.isApplying || channel.io == .stopped {
+            let text = channel.ioFailure.map { "error \($0.errno): \($0.message)" } ?? "it was stopped"
+            handle(.channelLost(endpoint.id, reason: "\(endpoint.name): \(text)"))
+        }
+    }
+}
+
+extension Standing {
+    var isLeader: Bool { if case .leader = self { true } else { false } }
+}

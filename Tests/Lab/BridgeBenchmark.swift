@@ -1,0 +1,110 @@
+import ArgumentParser
+import Foundation
+import Glibc
+import LabSupport
+
+struct BridgeBenchmark: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "bench-bridge",
+        abstract:
+            "Two Galera clusters over an emulated WAN: what the bridge costs the primary, how late it is, how quickly it moves."
+    )
+
+    @Option(help: "Seconds of each run.") var seconds = 8
+    @Option(help: "Runs of each; the median counts.") var rounds = 3
+    @Option(help: "Client threads.") var threads = 8
+    @Option(help: "Round trip of the line, ms.") var roundTrip = 80
+    @Option(help: "Moves of the source, and of the target.") var moves = 3
+    @Flag(help: "One JSON object a line.") var json = false
+
+    func run() throws {
+        let lab = try BridgeLab(
+            name: "bench-bridge", settings: ["log": ["level = \"info\""]],
+            wan: .wan(roundTrip: .milliseconds(roundTrip), megabits: 100))
+        defer { lab.remove() }
+        progress("starting two Galera clusters and an agent beside each")
+        try lab.start()
+        try BridgeFlow.prepare(lab.a)
+        try throughput(lab)
+        try lab.waitUntilEqualPositions(from: lab.a, within: .seconds(300))
+        try moves(lab)
+        try lab.requireEqual()
+    }
+
+    /// In turns: with the bridge, and with both agents frozen. Two cores carry both clusters, so the other site's applying is kept out of it
+    /// by cutting the line; what is measured is what the primary pays.
+    private func throughput(_ lab: BridgeLab) throws {
+        let bench = Sysbench(port: lab.a.nodes[0].port)
+        try bench.prepare()
+        try lab.waitUntilEqualPositions(from: lab.a, within: .seconds(120))
+        var with: [Sysbench.Result] = []
+        var without: [Sysbench.Result] = []
+        var delays: [Double] = []
+        for round in 1...rounds {
+            progress("round \(round) of \(rounds)")
+            for line in lab.lines {
+                line.setRefusing(true)
+                line.cut()
+            }
+            with.append(try bench.run(threads: threads, seconds: seconds))
+            lab.agentA.signalAgent(SIGSTOP)
+            without.append(try bench.run(threads: threads, seconds: seconds))
+            lab.agentA.signalAgent(SIGCONT)
+            for line in lab.lines { line.setRefusing(false) }
+            try lab.waitUntilEqualPositions(from: lab.a, within: .seconds(300))
+        }
+        let flow = BridgeFlow(lab: lab)
+        flow.start()
+        let mark = Workload.now
+        usleep(useconds_t(seconds) * 1_000_000)
+        delays = flow.delays(since: mark)
+        flow.stop()
+        let ratio = zip(with, without).map { $0.transactionsPerSecond / $1.transactionsPerSecond }.percentile(0.5)
+        try report([
+            ("bridge_tps", with.map(\.transactionsPerSecond).percentile(0.5).rounded(1)),
+            ("plain_tps", without.map(\.transactionsPerSecond).percentile(0.5).rounded(1)), ("ratio", ratio.rounded(3)),
+            ("bridge_p95_ms", with.map(\.p95Milliseconds).percentile(0.5).rounded(2)),
+            ("plain_p95_ms", without.map(\.p95Milliseconds).percentile(0.5).rounded(2)),
+            ("delay_p50_ms", delays.percentile(0.5).rounded(1)), ("delay_p95_ms", delays.percentile(0.95).rounded(1)),
+        ])
+    }
+
+    private func moves(_ lab: BridgeLab) throws {
+        let flow = BridgeFlow(lab: lab)
+        flow.start()
+        defer { flow.stop() }
+        for (name, agent, cluster) in [("source", lab.agentA, lab.a), ("target", lab.agentB, lab.b)] {
+            var arrivals: [Double] = []
+            var stalls: [Double] = []
+            for _ in 1...moves {
+                let before = flow.arrivedCount
+                try Lab.eventually("rows flow") { flow.arrivedCount > before + 20 }
+                let node = try Lab.eventually("\(agent.id) uses a node") { try lab.nodeInUse(agent) }
+                let mark = Workload.now
+                node.kill()
+                let count = flow.arrivedCount
+                try Lab.eventually("rows flow again", within: .seconds(60)) { flow.arrivedCount > count + 30 }
+                usleep(1_000_000)
+                let gaps = flow.gaps(since: mark)
+                arrivals.append(gaps.arrivals)
+                stalls.append(gaps.acknowledgements)
+                try cluster.restart(node)
+            }
+            try report([
+                ("\(name)_killed_p95_ms", arrivals.percentile(0.95).rounded()),
+                ("\(name)_killed_max_ms", (arrivals.max() ?? 0).rounded()),
+                ("\(name)_killed_primary_stall_max_ms", (stalls.max() ?? 0).rounded()),
+            ])
+        }
+    }
+
+    private func report(_ figures: [(String, Double)]) throws {
+        if json {
+            try printJSON(Dictionary(uniqueKeysWithValues: figures.map { ($0.0, $0.1 as Any) }))
+        } else {
+            for (name, value) in figures {
+                printLine("\(name.padding(toLength: 36, withPad: " ", startingAt: 0))\(value)")
+            }
+        }
+    }
+}

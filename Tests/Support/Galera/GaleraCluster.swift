@@ -1,0 +1,104 @@
+import Foundation
+import Glibc
+import MariaDBClient
+
+/// A Galera cluster on loopback.
+public final class GaleraCluster: @unchecked Sendable {
+    public let name: String
+    public let folder: String
+    /// `wsrep_gtid_domain_id`, and the `server_id` of its nodes; unlike those of every other cluster.
+    public let domain: Int
+    public let serverID: Int
+    public private(set) var nodes: [GaleraNode] = []
+    /// Of the group communication: shorter than the defaults, as in one datacenter.
+    let timeouts: String
+
+    public static let quick =
+        "evs.suspect_timeout=PT2S;evs.inactive_timeout=PT4S;evs.inactive_check_period=PT0.5S;"
+        + "evs.keepalive_period=PT0.5S;evs.install_timeout=PT3S;pc.announce_timeout=PT1S"
+
+    /// - Parameter number: 1 for the first cluster of a lab, 2 for the next.
+    public init(
+        name: String, number: Int, folder: String, nodes count: Int = 3, options: [String] = [],
+        timeouts: String = GaleraCluster.quick
+    ) throws {
+        self.name = name
+        self.folder = folder
+        self.timeouts = timeouts
+        domain = number
+        serverID = Self.serverID(number)
+        for index in 1...count {
+            nodes.append(try GaleraNode(name: "\(name)\(index)", folder: "\(folder)/\(name)\(index)"))
+        }
+        let template = try GaleraTemplate.path(number)
+        for (index, node) in nodes.enumerated() {
+            try node.prepare(cluster: self, gtidDomain: number * 100 + index + 1, template: template, options: options)
+            try setSafeToBootstrap(node, index == 0)
+        }
+    }
+
+    /// The nodes keep the one that the cluster's GTIDs began with (it lies in InnoDB), so the template has it too.
+    static func serverID(_ number: Int) -> Int { 100 + number }
+
+    private func setSafeToBootstrap(_ node: GaleraNode, _ on: Bool) throws {
+        let path = node.data + "/grastate.dat"
+        let text = try String(contentsOfFile: path, encoding: .utf8)
+        let lines = text.split(separator: "\n").map {
+            $0.hasPrefix("safe_to_bootstrap") ? "safe_to_bootstrap: \(on ? 1 : 0)" : String($0)
+        }
+        try lines.joined(separator: "\n").appending("\n").write(toFile: path, atomically: true, encoding: .utf8)
+    }
+
+    public func start() throws {
+        for (index, node) in nodes.enumerated() {
+            try node.start(joining: Array(nodes[..<index]))
+            try node.waitUntilSynced()
+        }
+    }
+
+    /// Brings a node back that was stopped or killed; waits until it is synced.
+    public func restart(_ node: GaleraNode, wait: Bool = true) throws {
+        try node.start(joining: nil)
+        if wait { try node.waitUntilSynced() }
+    }
+
+    /// After the loss of all nodes: the one that had come furthest makes the primary component anew.
+    public func startAfterLoss() throws {
+        for node in nodes where node.isRunning { node.kill() }
+        var best: (node: GaleraNode, seqno: Int)?
+        for node in nodes {
+            let output = try Lab.run(
+                "/usr/sbin/mariadbd",
+                [
+                    "--defaults-file=\(node.folder)/my.cnf", "--user=root", "--wsrep-recover",
+                    "--log-error=\(node.folder)/recover",
+                ]
+            ).output
+            let text = output + ((try? String(contentsOfFile: node.folder + "/recover", encoding: .utf8)) ?? "")
+            let seqno = text.components(separatedBy: "Recovered position: ").last?.split(separator: "\n").first?
+                .split(separator: ",").first?.split(separator: ":").last.flatMap { Int($0) }
+            if let seqno, best.map({ seqno > $0.seqno }) ?? true { best = (node, seqno) }
+        }
+        guard let first = best?.node else { throw LabError("no node of \(name) knows its position") }
+        try setSafeToBootstrap(first, true)
+        try first.start(joining: [])
+        try first.waitUntilSynced()
+        for node in nodes where node !== first { try restart(node) }
+    }
+
+    public var synced: [GaleraNode] { nodes.filter(\.isSynced) }
+
+    /// Any node that is in sync.
+    public func anyNode() throws -> GaleraNode {
+        guard let node = nodes.first(where: { $0.isSynced }) else { throw LabError("no node of \(name) is synced") }
+        return node
+    }
+
+    public func position(_ node: GaleraNode) throws -> String {
+        let session = try node.administrator()
+        defer { session.close() }
+        return try session.query("SELECT @@global.gtid_binlog_pos").scalar ?? ""
+    }
+
+    public func remove() { for node in nodes { node.kill() } }
+}
