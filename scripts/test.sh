@@ -27,10 +27,6 @@ say "tests with clusters of real servers, one after the other"
 swift test -c release -Xswiftc -enable-testing --skip-build --no-parallel --filter LabTests
 say "faults under load"
 "$root/scripts/chaos.sh" --no-build --faults 17 --seed "${WOLFSCALE_CHAOS_SEED:-20261123}"
-say "faults on a bridge between two Galera clusters"
-"$root/scripts/chaos.sh" bridge --no-build --faults 8 --seed "${WOLFSCALE_CHAOS_SEED:-20261123}"
-say "the topology of a bridge on this machine"
-"$root/topologies/galera-bridge/run-local.sh" --demo --no-build
 say "the quickstart"
 "$root/scripts/quickstart.sh"
 say "the topologies"
