@@ -51,6 +51,8 @@ let package = Package(
         // Ground floor: pure values.
         .target(name: "ClusterCore", exclude: ["Raft/README.md"], swiftSettings: strict),
 
+        .target(name: "Channels", dependencies: [nioCore], swiftSettings: strict),
+
         // The rooms. They do not import each other; Agent adapts between them.
         .target(
             name: "WriteAheadLog",
@@ -62,7 +64,7 @@ let package = Package(
         .target(
             name: "MariaDBWire",
             dependencies: [
-                "ClusterCore", "CZlib", nioCore, nioPosix, logging,
+                "Channels", "ClusterCore", "CZlib", nioCore, nioPosix, logging,
                 crypto,
             ],
             swiftSettings: strict),
@@ -70,8 +72,8 @@ let package = Package(
         .target(
             name: "WANLink",
             dependencies: [
-                "ClusterCore", "CChecksum", "CLZ4", "CZstd", nioCore, nioPosix, nioTLS, nioSSL, x509, asn1, crypto,
-                logging,
+                "Channels", "ClusterCore", "CChecksum", "CLZ4", "CZstd", nioCore, nioPosix, nioTLS, nioSSL, x509, asn1,
+                crypto, logging,
             ],
             swiftSettings: strict),
         .target(name: "Probes", dependencies: ["ClusterCore", "MariaDBClient", logging], swiftSettings: strict),
@@ -80,8 +82,8 @@ let package = Package(
         .target(
             name: "Gateway",
             dependencies: [
-                "ClusterCore", "MariaDBClient", "MariaDBWire", "Probes", logging, nioCore, nioPosix, nioTLS, nioSSL,
-                crypto,
+                "Channels", "ClusterCore", "MariaDBClient", "MariaDBWire", "Probes", logging, nioCore, nioPosix, nioTLS,
+                nioSSL, crypto,
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
             ],
@@ -112,7 +114,9 @@ let package = Package(
             swiftSettings: strict),
         .testTarget(
             name: "WANLinkTests",
-            dependencies: ["WANLink", "ClusterCore", nioCore, nioPosix, nioEmbedded, nioSSL, x509, asn1, crypto],
+            dependencies: [
+                "Channels", "WANLink", "ClusterCore", nioCore, nioPosix, nioEmbedded, nioSSL, x509, asn1, crypto,
+            ],
             swiftSettings: strict),
         .testTarget(
             name: "GatewayTests",

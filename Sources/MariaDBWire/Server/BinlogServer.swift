@@ -1,3 +1,4 @@
+import Channels
 import ClusterCore
 import Logging
 import NIOCore
@@ -126,7 +127,7 @@ public final class BinlogServer: @unchecked Sendable {  // all state is confined
         repeat { lastConnectionID &+= 1 } while lastConnectionID == 0 || connections[lastConnectionID] != nil
         let connection = ReplicaConnection(server: self, channel: channel, connectionID: lastConnectionID)
         connections[lastConnectionID] = connection
-        try channel.pipeline.syncOperations.addHandler(connection)
+        try channel.pipeline.syncOperations.addHandlers(ReadsBetweenFlushes(), connection)
     }
 
     func kill(_ connectionID: UInt32) -> Bool {

@@ -1,3 +1,4 @@
+import Channels
 import NIOCore
 import NIOPosix
 
@@ -27,7 +28,8 @@ extension BinlogSource {
                 channel.eventLoop.makeCompletedFuture {
                     let source = BinlogSource(configuration, channel: channel, delegate: delegate)
                     sources.value[ObjectIdentifier(channel)] = source
-                    try channel.pipeline.syncOperations.addHandler(BinlogSourceHandler(source))
+                    try channel.pipeline.syncOperations.addHandlers(
+                        ReadsBetweenFlushes(), BinlogSourceHandler(source))
                 }
             }
         let connecting: EventLoopFuture<any Channel> =

@@ -20,7 +20,7 @@ final class BulkSender {
     struct Settings {
         var compresses: Bool
         /// Peers with such a round trip or a longer one are compressed for, those with less than half of it are not;
-        /// between the two it stays as it was.
+        /// between the two it stays as it was. Zero compresses for all, even before a round trip is known.
         var farFrom: TimeAmount
         var payloads: any BulkPayloads
         /// Payloads that wait here, in bytes as they were handed over.
@@ -194,7 +194,12 @@ final class BulkSender {
     var compressionLevel: Int? { isFar && settings.compresses && peerDecompresses ? chooser.level : nil }
 
     private var compresses: Bool {
-        guard settings.compresses, peerDecompresses, let roundTrip = owner?.roundTripMin else { return false }
+        guard settings.compresses, peerDecompresses else { return false }
+        guard settings.farFrom > .zero else {
+            isFar = true
+            return true
+        }
+        guard let roundTrip = owner?.roundTripMin else { return false }
         if roundTrip >= settings.farFrom { isFar = true }
         if roundTrip.nanoseconds < settings.farFrom.nanoseconds / 2 { isFar = false }
         return isFar

@@ -1,3 +1,4 @@
+import Channels
 import ClusterCore
 import Logging
 import NIOCore
@@ -33,6 +34,7 @@ final class Listener: PeerConnectionOwner {
         let connection = PeerConnection(acceptedBy: self, limits: network.configuration.limits)
         try pass(connection, from: channel.remoteAddress?.ipAddress ?? "")
         do {
+            try channel.pipeline.syncOperations.addHandler(ReadsBetweenFlushes())
             try network.security?.protect(accepted: channel, for: connection, strangers: network.admitsStrangers)
             try channel.pipeline.syncOperations.addHandler(connection)
         } catch {

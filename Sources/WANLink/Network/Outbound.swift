@@ -1,3 +1,4 @@
+import Channels
 import NIOCore
 import NIOPosix
 
@@ -30,6 +31,7 @@ enum Outbound {
             case .failure(let error): failed(explain(error, address: address))
             case .success(let channel):
                 do {
+                    try channel.pipeline.syncOperations.addHandler(ReadsBetweenFlushes())
                     try protect?(channel, connection)
                     try channel.pipeline.syncOperations.addHandler(connection)
                 } catch {

@@ -22,7 +22,8 @@ extension PeerNetwork {
         public var streams = 1
         /// Whether bulk for distant peers is compressed with zstd, if they can decompress it.
         public var compresses = true
-        /// Distant is a peer with at least this round trip: nearer ones are sent what lies in the log, as it lies there.
+        /// Distant is a peer with at least this round trip: nearer ones are sent what lies in the log, as it lies there. Zero
+        /// makes all of them distant, even before a round trip is known.
         public var compressFromRoundTrip: Duration = .milliseconds(1)
         /// The congestion control to ask for on every connection; nil leaves the host's.
         public var congestion: String?

@@ -113,13 +113,16 @@ import Testing
                 async let ended = busy.run { session throws(SQLError) in
                     try session.query("START TRANSACTION")
                     try session.query("INSERT INTO f VALUES (2)")
-                    for _ in 0..<1_000 {
-                        do throws(SQLError) { try session.query("DO SLEEP(0.01)") } catch { return error.kind == .lost }
+                    for _ in 0..<200 {
+                        do throws(SQLError) { try session.query("DO SLEEP(0.05) /* busy */") } catch {
+                            return error.kind == .lost
+                        }
                     }
                     return false
                 }
                 try await MariaDBServer.eventually("a transaction is open") {
-                    try await server.value("SELECT COUNT(*) FROM information_schema.INNODB_TRX") == "1"
+                    try await server.value(
+                        "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE INFO LIKE 'DO SLEEP%busy%'") == "1"
                 }
                 fixture.proxy.update(ProxyFixture.view(leader: nil, epoch: 0))
                 fixture.proxy.update(ProxyFixture.view(leader: other, epoch: 2))

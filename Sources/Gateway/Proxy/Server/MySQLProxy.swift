@@ -1,3 +1,4 @@
+import Channels
 import Logging
 import MariaDBWire
 import NIOCore
@@ -82,7 +83,7 @@ public final class MySQLProxy: Service {
                 }
                 return channel.eventLoop.makeCompletedFuture {
                     if let session = shared.admit({ ProxySession(worker: worker, connectionID: $0) }) {
-                        try channel.pipeline.syncOperations.addHandler(session)
+                        try channel.pipeline.syncOperations.addHandlers(ReadsBetweenFlushes(), session)
                     } else {
                         logger.warning("the proxy is full: proxy.max_connections is reached")
                         try channel.pipeline.syncOperations.addHandler(FullHouse())

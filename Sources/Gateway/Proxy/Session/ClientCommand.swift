@@ -21,6 +21,8 @@ struct ClientCommand {
     var isSent = false
     /// Bytes of the answer have gone to the client: nothing can be taken back.
     var isAnswered = false
+    /// For KILL CONNECTION: the session that ends when a server has taken it.
+    var victim: ProxySession?
     /// For COM_STMT_PREPARE: the text.
     var text: ByteBuffer? {
         packet.getSlice(

@@ -1,3 +1,4 @@
+import Channels
 import ClusterCore
 import Logging
 import MariaDBWire
@@ -83,7 +84,9 @@ extension ProxySession {
             login: BackendLogin(hello, schema: state.schema, secret: secret), owner: self)
         backend.syncedSchema = state.schema
         worker.dialler.connect(to: address, on: eventLoop) { channel in
-            channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(backend) }
+            channel.eventLoop.makeCompletedFuture {
+                try channel.pipeline.syncOperations.addHandlers(ReadsBetweenFlushes(), backend)
+            }
         }.whenComplete { result in
             switch result {
             case .success(let channel): if backend.isEnded { channel.close(promise: nil) }

@@ -254,6 +254,7 @@ extension ProxySession: BackendOwner {
         if backend.isReplica {
             isReadingAtReplica = state.flags.contains(.inTransaction)
         }
+        if let victim = request.victim, !failed { victim.eventLoop.execute { victim.killed() } }
         switch request.command {
         case Command.setOption where !failed:
             state.multiStatements = request.packet.getInteger(at: request.packet.readerIndex + 5, as: UInt8.self) == 0

@@ -31,7 +31,10 @@ extension ProxySession {
             current?.packet = rewritten
             current?.isSent = false
             if target.isAtReplica { current?.summary = StatementSummary(verb: .select, route: .replica) }
-            if !query { other.eventLoop.execute { other.expectKill() } }
+            if !query {
+                current?.victim = other
+                other.eventLoop.execute { other.expectKill() }
+            }
             advance()
         }
     }
@@ -40,6 +43,14 @@ extension ProxySession {
     func expectKill() {
         isKilled = true
         eventLoop.scheduleTask(in: Self.grace) { [weak self] in self?.isKilled = false }
+    }
+
+    /// A server has taken the KILL: the client's connection ends, whatever becomes of the server's. One under way is given
+    /// the time to bring the server's own words.
+    func killed() {
+        guard answering != nil else { return close() }
+        isKilled = true
+        eventLoop.scheduleTask(in: Self.grace) { [weak self] in self?.close() }
     }
 
     private var killTarget: Target? {

@@ -47,7 +47,7 @@ extension ProxySession {
         replica = nil
         forgetReplicaStatements()
         replicaRetryAt = .now() + .seconds(1)
-        if isReadingAtReplica { return close() }
+        if isKilled || isReadingAtReplica { return close() }
         guard answering === backend else { return advance() }
         guard let request = current, !request.isAnswered, request.isWhole, mayRepeat() else { return close() }
         retry(toLeader: true)

@@ -1,0 +1,63 @@
+import NIOCore
+
+/// Keeps a handler from being called while it sends.
+///
+/// When a write fails, SwiftNIO reads what the socket still holds and closes it, within the call of `flush`: the handler
+/// that flushed, and all above it, would be entered a second time in the midst of their work. What comes so is handed on
+/// afterwards, in order, the end of the channel included.
+public final class ReadsBetweenFlushes: ChannelDuplexHandler {
+    public typealias InboundIn = ByteBuffer
+    public typealias InboundOut = ByteBuffer
+    public typealias OutboundIn = ByteBuffer
+    public typealias OutboundOut = ByteBuffer
+
+    private enum Event {
+        case read(NIOAny)
+        case readComplete
+        case failure(any Error)
+        case inactive
+    }
+
+    /// A flush may bring about another one.
+    private var flushes = 0
+    private var isReleasing = false
+    private var held: CircularBuffer<Event> = []
+
+    public init() {}
+
+    public func flush(context: ChannelHandlerContext) {
+        flushes += 1
+        context.flush()
+        flushes -= 1
+    }
+
+    public func channelRead(context: ChannelHandlerContext, data: NIOAny) { handOn(.read(data), context) }
+    public func channelReadComplete(context: ChannelHandlerContext) { handOn(.readComplete, context) }
+    public func errorCaught(context: ChannelHandlerContext, error: any Error) { handOn(.failure(error), context) }
+
+    public func channelInactive(context: ChannelHandlerContext) { handOn(.inactive, context) }
+
+    private func handOn(_ event: Event, _ context: ChannelHandlerContext) {
+        guard flushes > 0 || isReleasing || !held.isEmpty else { return fire(event, context) }
+        held.append(event)
+        guard held.count == 1, !isReleasing else { return }
+        let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)
+        context.eventLoop.execute { bound.value.0.release(bound.value.1) }
+    }
+
+    private func release(_ context: ChannelHandlerContext) {
+        guard !isReleasing else { return }
+        isReleasing = true
+        while let event = held.popFirst() { fire(event, context) }
+        isReleasing = false
+    }
+
+    private func fire(_ event: Event, _ context: ChannelHandlerContext) {
+        switch event {
+        case .read(let data): context.fireChannelRead(data)
+        case .readComplete: context.fireChannelReadComplete()
+        case .failure(let error): context.fireErrorCaught(error)
+        case .inactive: context.fireChannelInactive()
+        }
+    }
+}
