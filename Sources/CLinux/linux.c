@@ -64,3 +64,10 @@ int wolfscale_wait_readable(const int *descriptors, unsigned count, long long na
     struct timespec limit = {.tv_sec = nanoseconds / 1000000000, .tv_nsec = nanoseconds % 1000000000};
     return ppoll(polled, count, nanoseconds < 0 ? NULL : &limit, NULL);
 }
+
+#include <malloc.h>
+
+void wolfscale_tune_allocator(int mapped_from, int arenas) {
+    mallopt(M_MMAP_THRESHOLD, mapped_from);
+    mallopt(M_ARENA_MAX, arenas);
+}

@@ -20,3 +20,7 @@ int wolfscale_socket_in(const char *path, int domain, int type);
 ///
 /// Returns how many can be, 0 after the time, -1 with errno set. `count` is at most 8.
 int wolfscale_wait_readable(const int *descriptors, unsigned count, long long nanoseconds);
+
+/// `mallopt(3)`: allocations of `mapped_from` bytes and more are mapped one by one and go back to the system when they are freed; the
+/// others come from at most `arenas` arenas.
+void wolfscale_tune_allocator(int mapped_from, int arenas);
