@@ -49,6 +49,7 @@ extension BridgeDriver {
                 "\(capture.errantCount) transactions exist on one node only and are not shipped (non-InnoDB tables or RSU), the last "
                     + "\(capture.lastErrant.map(\.description) ?? "unknown"); set wsrep_mode=DISALLOW_LOCAL_GTID")
         }
+        warnings += settingFindings.map(\.message)
         if capture.isPaused { warnings.append("the capture is paused: the log is full, or its disk is slow") }
         return warnings
     }

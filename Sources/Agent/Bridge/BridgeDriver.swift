@@ -45,7 +45,9 @@ final class BridgeDriver {
     var lastNote: BridgeNote?
     private var work: Task<Void, Never>?
     private var measuring: Task<Void, Never>?
-    private var prepared = false
+    /// What the nodes' settings lack, as last looked up.
+    var settingFindings: [Check] = []
+    var checking: Task<Void, Never>?
 
     struct Settings: Sendable {
         var number: NodeNumber
@@ -54,6 +56,8 @@ final class BridgeDriver {
         var login: SQLLogin
         var fragmentBytesMax: Int
         var orphanDirectory: String
+        /// Looks at every node's settings; blocks.
+        var findings: @Sendable () -> [Check]
         /// As a replica of the source.
         var replicaServerID: UInt32 { 1024 + UInt32(number.rawValue) }
     }
@@ -84,6 +88,7 @@ final class BridgeDriver {
         grant.revoke()
         site.start()
         carryOut(bridge.begin())
+        checkSettings()
     }
 
     func handle(_ event: BridgeEvent) { carryOut(bridge.handle(event)) }
@@ -93,6 +98,7 @@ final class BridgeDriver {
         handle(.stop)
         work?.cancel()
         measuring?.cancel()
+        checking?.cancel()
         capture.detach()
         site.stop()
     }
@@ -195,6 +201,8 @@ extension BridgeDriver: GaleraSiteDelegate {
         let text = "\(endpoint.name): \(before.rawValue) → \(now.verdict.rawValue)"
         logger.info("\(text)", metadata: ["reason": "\(now.reason)"])
         delegate?.bridgeRecorded("galera", now.reason.isEmpty ? text : "\(text): \(now.reason)")
+        // It may have been started with other settings.
+        if now.verdict == .healthy, before == .unreachable || before == .joining { checkSettings() }
     }
 
     func mayHaveChannel(_ id: EndpointID) -> Bool { holder == id }
