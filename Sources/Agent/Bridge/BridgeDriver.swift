@@ -45,6 +45,8 @@ final class BridgeDriver {
     var lastNote: BridgeNote?
     private var work: Task<Void, Never>?
     private var measuring: Task<Void, Never>?
+    /// The last transaction that this site wrote itself although it is fed; nil when there is none.
+    var strayWrite: GTID?
     /// What the nodes' settings lack, as last looked up.
     var settingFindings: [Check] = []
     var checking: Task<Void, Never>?
@@ -169,15 +171,20 @@ final class BridgeDriver {
     private func measure(_ position: GTIDPosition) {
         guard measuring == nil else { return }
         let (log, committed) = (consensus.log, consensus.raft.committed)
+        let own = identity.flatMap { position[$0.domain] }
         measuring = Task { [weak self, threads] in
             do {
-                let found = try await threads.runIfActive { () -> LSN in
-                    if position.covers(try log.state(through: committed).position) { return committed }
+                let (found, logged) = try await threads.runIfActive { () -> (LSN, GTIDPosition) in
+                    let logged = try log.state(through: committed).position
+                    if position.covers(logged) { return (committed, logged) }
                     var last = LSN.zero
                     for gtid in position.gtids { last = max(last, try log.locate(gtid) ?? .zero) }
-                    return last
+                    return (last, logged)
                 }
-                if let self { self.applied = max(self.applied, found) }
+                if let self {
+                    self.applied = max(self.applied, found)
+                    self.noteStray(own, logged: logged)
+                }
             } catch { self?.logger.debug("the applied position is not known", metadata: ["error": "\(error)"]) }
             self?.measuring = nil
         }
