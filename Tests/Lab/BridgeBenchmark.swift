@@ -57,7 +57,7 @@ struct BridgeBenchmark: ParsableCommand {
             try lab.waitUntilEqualPositions(from: lab.a, within: .seconds(300))
         }
         let flow = BridgeFlow(lab: lab)
-        flow.start()
+        try flow.start()
         let mark = Workload.now
         usleep(useconds_t(seconds) * 1_000_000)
         delays = flow.delays(since: mark)
@@ -74,7 +74,7 @@ struct BridgeBenchmark: ParsableCommand {
 
     private func moves(_ lab: BridgeLab, frozen: Bool) throws {
         let flow = BridgeFlow(lab: lab)
-        flow.start()
+        try flow.start()
         defer { flow.stop() }
         for (name, agent, cluster) in [("source", lab.agentA, lab.a), ("target", lab.agentB, lab.b)] {
             var arrivals: [Double] = []
