@@ -31,6 +31,10 @@ say "the quickstart"
 "$root/scripts/quickstart.sh"
 say "the topologies"
 "$root/topologies/standard-ha/run-local.sh" --demo --no-build
+"$root/topologies/galera-bridge/run-local.sh" --demo --no-build
+say "faults of a bridge between two Galera clusters under load"
+"$root/scripts/chaos.sh" bridge --no-build --faults 5 --seed "${WOLFSCALE_CHAOS_SEED:-20261123}" \
+    --only sourceKilled,targetFrozen,agentAKilled,linkHangs,donor
 if [ "$(id -u)" = 0 ] && [ -e /dev/net/tun ]; then
     "$root/topologies/remote-follower/run-local.sh" --demo --no-build
     "$root/scripts/chaos.sh" --no-build --wan --faults 5 --seed "${WOLFSCALE_CHAOS_SEED:-20261123}"

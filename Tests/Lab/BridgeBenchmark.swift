@@ -11,10 +11,11 @@ struct BridgeBenchmark: ParsableCommand {
     )
 
     @Option(help: "Seconds of each run.") var seconds = 8
-    @Option(help: "Runs of each; the median counts.") var rounds = 3
+    @Option(help: "Runs of each; the median counts. 0: no throughput.") var rounds = 3
     @Option(help: "Client threads.") var threads = 8
     @Option(help: "Round trip of the line, ms.") var roundTrip = 80
-    @Option(help: "Moves of the source, and of the target.") var moves = 3
+    @Option(help: "Deaths of the source, of the target, and as many freezes of each.") var moves = 3
+    @Option(help: "Planned switchovers, there and back.") var switchovers = 6
     @Flag(help: "One JSON object a line.") var json = false
 
     func run() throws {
@@ -25,10 +26,12 @@ struct BridgeBenchmark: ParsableCommand {
         progress("starting two Galera clusters and an agent beside each")
         try lab.start()
         try BridgeFlow.prepare(lab.a)
-        try throughput(lab)
+        if rounds > 0 { try throughput(lab) }
         try lab.waitUntilEqualPositions(from: lab.a, within: .seconds(300))
-        try moves(lab)
+        if moves > 0 { for isFrozen in [false, true] { try moves(lab, frozen: isFrozen) } }
+        try lab.waitUntilEqualPositions(from: lab.a)
         try lab.requireEqual()
+        if switchovers > 0 { try switchOver(lab) }
     }
 
     /// In turns: with the bridge, and with both agents frozen. Two cores carry both clusters, so the other site's applying is kept out of it
@@ -54,7 +57,7 @@ struct BridgeBenchmark: ParsableCommand {
             try lab.waitUntilEqualPositions(from: lab.a, within: .seconds(300))
         }
         let flow = BridgeFlow(lab: lab)
-        flow.start()
+        try flow.start()
         let mark = Workload.now
         usleep(useconds_t(seconds) * 1_000_000)
         delays = flow.delays(since: mark)
@@ -69,33 +72,73 @@ struct BridgeBenchmark: ParsableCommand {
         ])
     }
 
-    private func moves(_ lab: BridgeLab) throws {
+    private func moves(_ lab: BridgeLab, frozen: Bool) throws {
         let flow = BridgeFlow(lab: lab)
-        flow.start()
+        try flow.start()
         defer { flow.stop() }
         for (name, agent, cluster) in [("source", lab.agentA, lab.a), ("target", lab.agentB, lab.b)] {
             var arrivals: [Double] = []
             var stalls: [Double] = []
-            for _ in 1...moves {
+            for _ in 0..<moves {
                 let before = flow.arrivedCount
                 try Lab.eventually("rows flow") { flow.arrivedCount > before + 20 }
                 let node = try Lab.eventually("\(agent.id) uses a node") { try lab.nodeInUse(agent) }
                 let mark = Workload.now
-                node.kill()
+                if frozen { node.signal(SIGSTOP) } else { node.kill() }
                 let count = flow.arrivedCount
                 try Lab.eventually("rows flow again", within: .seconds(60)) { flow.arrivedCount > count + 30 }
                 usleep(1_000_000)
                 let gaps = flow.gaps(since: mark)
                 arrivals.append(gaps.arrivals)
                 stalls.append(gaps.acknowledgements)
+                if frozen { node.kill() }
                 try cluster.restart(node)
             }
+            let kind = frozen ? "frozen" : "killed"
             try report([
-                ("\(name)_killed_p95_ms", arrivals.percentile(0.95).rounded()),
-                ("\(name)_killed_max_ms", (arrivals.max() ?? 0).rounded()),
-                ("\(name)_killed_primary_stall_max_ms", (stalls.max() ?? 0).rounded()),
+                ("\(name)_\(kind)_p95_ms", arrivals.percentile(0.95).rounded()),
+                ("\(name)_\(kind)_max_ms", (arrivals.max() ?? 0).rounded()),
+                ("\(name)_\(kind)_primary_stall_max_ms", (stalls.max() ?? 0).rounded()),
             ])
         }
+    }
+
+    /// There and back under load: for how long no client's write was acknowledged, and whether all that were are on every node.
+    private func switchOver(_ lab: BridgeLab) throws {
+        try BridgeWorkload.prepare(lab.a)
+        try lab.waitUntilEqualPositions(from: lab.a)
+        let workload = BridgeWorkload(lab: lab, clients: 4, restMicroseconds: 10_000)
+        workload.start()
+        defer { workload.stop() }
+        var pauses: [Double] = []
+        for number in 0..<switchovers {
+            let (from, to) = number.isMultiple(of: 2) ? (lab.agentA, lab.agentB) : (lab.agentB, lab.agentA)
+            func goOn() throws {
+                let before = workload.acknowledgedCount
+                try Lab.eventually("writes go on", within: .seconds(30)) { workload.acknowledgedCount > before + 100 }
+            }
+            try goOn()
+            var mark = Workload.now
+            try Lab.eventually("\(to.id) takes over", within: .seconds(60), every: .milliseconds(200)) {
+                mark = Workload.now
+                let answer = try from.http("POST", "/cluster/switchover", body: "{\"to\":\"\(to.id)\"}", timeout: 60)
+                guard answer.status == 200 else { throw LabError(String(decoding: answer.body, as: UTF8.self)) }
+                return true
+            }
+            try goOn()
+            pauses.append(workload.longestGap(since: mark) * 1_000)
+            try lab.waitUntil(from, is: "replica")
+        }
+        workload.stop()
+        try lab.waitUntilEqualPositions(from: try lab.primary().cluster)
+        try lab.requireEqual()
+        let lost = try lab.clusters.flatMap(\.nodes).map { try workload.missing(on: $0).count }.max() ?? 0
+        try report([
+            ("switchovers", Double(switchovers)), ("switchover_pause_p50_ms", pauses.percentile(0.5).rounded()),
+            ("switchover_pause_p95_ms", pauses.percentile(0.95).rounded()),
+            ("switchover_acknowledged", Double(workload.acknowledgedCount)), ("switchover_lost", Double(lost)),
+        ])
+        progress("what clients met, by error number: \(workload.refused)")
     }
 
     private func report(_ figures: [(String, Double)]) throws {

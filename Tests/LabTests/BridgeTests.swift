@@ -150,6 +150,10 @@ struct BridgeTests {
             // A stray write, as an administrator, whom read_only does not bind; then the same row comes from A.
             let stray = try lab.b.nodes[0].administrator()
             try stray.query("INSERT INTO \(schema).appends VALUES (4711, 'b1', 'stray')")
+            try Lab.eventually("the stray write is warned of") {
+                let warnings = try lab.status(lab.agentB)["warnings"] as? [String] ?? []
+                return warnings.contains { $0.contains("although it is fed") }
+            }
             try writer.query("INSERT INTO appends VALUES (4711, 'a1', 'the real one')")
             try lab.waitUntil(lab.agentB, is: "diverged")
             try stray.query("DELETE FROM \(schema).appends WHERE id = 4711")

@@ -29,6 +29,9 @@ public enum Lab {
         return path
     }
 
+    /// For whoever watches the run.
+    static func tell(_ text: String) { FileHandle.standardError.write(Data("lab: \(text)\n".utf8)) }
+
     /// Returns what `condition` gives as soon as it gives something; it may throw meanwhile.
     public static func eventually<T>(
         _ what: String, within limit: Duration = .seconds(60), every interval: Duration = .milliseconds(20),
@@ -58,10 +61,13 @@ public enum Lab {
         for _ in 0..<100 {
             // Below the kernel's ephemeral range, so that no outgoing connection takes it meanwhile.
             let port = Int.random(in: 10_000..<32_000)
-            if isFree(port) && handedOut.withLock({ $0.insert(port).inserted }) { return port }
+            if take(port) { return port }
         }
         throw LabError("no free port was found")
     }
+
+    /// Takes that port if it is free and has not been handed out.
+    static func take(_ port: Int) -> Bool { isFree(port) && handedOut.withLock { $0.insert(port).inserted } }
 
     /// Whether nobody listens on that port of loopback now.
     static func isFree(_ port: Int) -> Bool {

@@ -23,7 +23,10 @@ struct BridgeAssembly {
         let settings = BridgeDriver.Settings(
             number: node.identity.number, relayAddress: (address.host, address.port), login: login,
             fragmentBytesMax: configuration.wal.maxFragmentKB << 10,
-            orphanDirectory: configuration.node.dataDirectory + "/orphans")
+            orphanDirectory: configuration.node.dataDirectory + "/orphans",
+            findings: { [configuration] in
+                GaleraChecks(configuration, namesUnreachable: false).run().filter { $0.result != .ok }
+            })
         return await NodeLoop.run { [configuration, threads, logger] in
             let hooks = BridgeHooks()
             let capture = BridgeCapture(

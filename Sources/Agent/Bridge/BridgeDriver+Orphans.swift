@@ -18,7 +18,7 @@ extension BridgeDriver {
         guard let first = files.first else { throw ServerError.wrongState("\(endpoint.name) has no binlogs") }
         let stamp = ISO8601DateFormatter().string(from: Date()).replacingOccurrences(of: ":", with: "")
         let directory = settings.orphanDirectory + "/" + stamp
-        let start = GTIDPosition(common.gtids.filter { seen.binlogState.position[$0.domain] != nil }).description
+        let start = Self.exportStart(common, held: seen.binlogState.position).description
         let (login, host, port) = (settings.login, endpoint.host, endpoint.port)
         try await threads.runIfActive {
             try FileManager.default.createDirectory(
@@ -32,7 +32,10 @@ extension BridgeDriver {
             else { throw ServerError.commandFailed("can't write \(options)") }
             defer { unlink(options) }
             let program = try ManagedServer.find("mariadb-binlog")
-            var arguments = ["--defaults-file=\(options)", "--read-from-remote-server", "--to-last-log"]
+            // Strict, it fails when a domain of the start position has nothing after it.
+            var arguments = [
+                "--defaults-file=\(options)", "--read-from-remote-server", "--to-last-log", "--skip-gtid-strict-mode",
+            ]
             if !start.isEmpty { arguments.append("--start-position=\(start)") }
             try ManagedServer.run(
                 program, arguments + ["--verbose", "--base64-output=decode-rows", first],
@@ -48,5 +51,14 @@ extension BridgeDriver {
         return OrphanExport(
             directory: directory, gtids: beyond.map(\.description).joined(separator: ","), count: count,
             exportedAt: Date().formatted(.iso8601))
+    }
+
+    /// After what the log and the node have in common. A binlog can be read only from a GTID that it holds: in a domain in which the
+    /// node has not come as far as the log (its applier stands still), that is its own last one, and in one that it does not know, none.
+    nonisolated static func exportStart(_ common: GTIDPosition, held: GTIDPosition) -> GTIDPosition {
+        GTIDPosition(
+            common.gtids.compactMap { gtid in
+                held[gtid.domain].map { $0.sequence < gtid.sequence ? $0 : gtid }
+            })
     }
 }

@@ -49,6 +49,14 @@ extension BridgeDriver {
                 "\(capture.errantCount) transactions exist on one node only and are not shipped (non-InnoDB tables or RSU), the last "
                     + "\(capture.lastErrant.map(\.description) ?? "unknown"); set wsrep_mode=DISALLOW_LOCAL_GTID")
         }
+        if let strayWrite {
+            warnings.append(
+                "this cluster wrote \(strayWrite) itself although it is fed: an administrator's write, since read_only does not bind "
+                    + "them. The other site does not have it; undo it here, or a row of the other site may meet it and stop the applier"
+            )
+        }
+        warnings += errantWarnings
+        warnings += settingFindings.map(\.message)
         if capture.isPaused { warnings.append("the capture is paused: the log is full, or its disk is slow") }
         return warnings
     }

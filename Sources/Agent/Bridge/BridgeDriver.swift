@@ -45,7 +45,11 @@ final class BridgeDriver {
     var lastNote: BridgeNote?
     private var work: Task<Void, Never>?
     private var measuring: Task<Void, Never>?
-    private var prepared = false
+    /// The last transaction that this site wrote itself although it is fed; nil when there is none.
+    var strayWrite: GTID?
+    /// What the nodes' settings lack, as last looked up.
+    var settingFindings: [Check] = []
+    var checking: Task<Void, Never>?
 
     struct Settings: Sendable {
         var number: NodeNumber
@@ -54,6 +58,8 @@ final class BridgeDriver {
         var login: SQLLogin
         var fragmentBytesMax: Int
         var orphanDirectory: String
+        /// Looks at every node's settings; blocks.
+        var findings: @Sendable () -> [Check]
         /// As a replica of the source.
         var replicaServerID: UInt32 { 1024 + UInt32(number.rawValue) }
     }
@@ -84,6 +90,7 @@ final class BridgeDriver {
         grant.revoke()
         site.start()
         carryOut(bridge.begin())
+        checkSettings()
     }
 
     func handle(_ event: BridgeEvent) { carryOut(bridge.handle(event)) }
@@ -93,6 +100,7 @@ final class BridgeDriver {
         handle(.stop)
         work?.cancel()
         measuring?.cancel()
+        checking?.cancel()
         capture.detach()
         site.stop()
     }
@@ -163,15 +171,20 @@ final class BridgeDriver {
     private func measure(_ position: GTIDPosition) {
         guard measuring == nil else { return }
         let (log, committed) = (consensus.log, consensus.raft.committed)
+        let own = identity.flatMap { position[$0.domain] }
         measuring = Task { [weak self, threads] in
             do {
-                let found = try await threads.runIfActive { () -> LSN in
-                    if position.covers(try log.state(through: committed).position) { return committed }
+                let (found, logged) = try await threads.runIfActive { () -> (LSN, GTIDPosition) in
+                    let logged = try log.state(through: committed).position
+                    if position.covers(logged) { return (committed, logged) }
                     var last = LSN.zero
                     for gtid in position.gtids { last = max(last, try log.locate(gtid) ?? .zero) }
-                    return last
+                    return (last, logged)
                 }
-                if let self { self.applied = max(self.applied, found) }
+                if let self {
+                    self.applied = max(self.applied, found)
+                    self.noteStray(own, logged: logged)
+                }
             } catch { self?.logger.debug("the applied position is not known", metadata: ["error": "\(error)"]) }
             self?.measuring = nil
         }
@@ -195,6 +208,8 @@ extension BridgeDriver: GaleraSiteDelegate {
         let text = "\(endpoint.name): \(before.rawValue) → \(now.verdict.rawValue)"
         logger.info("\(text)", metadata: ["reason": "\(now.reason)"])
         delegate?.bridgeRecorded("galera", now.reason.isEmpty ? text : "\(text): \(now.reason)")
+        // It may have been started with other settings.
+        if now.verdict == .healthy, before == .unreachable || before == .joining { checkSettings() }
     }
 
     func mayHaveChannel(_ id: EndpointID) -> Bool { holder == id }

@@ -16,7 +16,12 @@ struct SwitchoverCommand: AsyncParsableCommand {
 
     func run() async throws {
         let api = try LocalAPI(options.load())
-        if force, !dryRun { try await confirm(api) }
+        if force, !dryRun {
+            // What would be refused is not asked about.
+            let trial = SwitchoverRequest(to: to, force: true, dryRun: true)
+            _ = try await api.send(.post, "/cluster/switchover", body: trial, timeout: .seconds(10))
+            try await confirm(api)
+        }
         let request = SwitchoverRequest(to: to, force: force ? true : nil, dryRun: dryRun ? true : nil)
         let body = try await api.send(.post, "/cluster/switchover", body: request, timeout: .seconds(90))
         if json { return body.printAsIs() }

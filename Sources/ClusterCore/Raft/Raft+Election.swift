@@ -30,7 +30,7 @@ extension Raft {
         let round = term.next
         if !isPreVote { setHardState(HardState(term: round, votedFor: node), &effects) }
         resetElectionDeadline(now)
-        follower = FollowerState(matched: committed, leaderContact: nil)
+        follower = FollowerState(matched: sharedWithEveryLeader, leaderContact: nil)
         setLeader(nil, &effects)
         election = Election(
             kind: kind, round: round, isPreVote: isPreVote, granted: [node],

@@ -1,7 +1,6 @@
 /// What a node remembers of the term's leader, whatever its role.
 struct FollowerState: Sendable {
-    /// The log is equal to the leader's up to here. Starts at the committed LSN in every term, since every leader has what
-    /// is committed (leader completeness, Raft section 5.4.3).
+    /// The log is equal to the leader's up to here. Where it starts in a term: ``Raft/sharedWithEveryLeader``.
     var matched: LSN
     /// The leader's commit index, as far as heard.
     var leaderCommit: LSN = .zero
@@ -52,6 +51,10 @@ struct Leadership: Sendable {
 }
 
 extension Raft {
+    /// What the leader of the present term has, whoever it is: all that is committed (leader completeness, Raft section 5.4.3). In an
+    /// era from which the log has no entry yet, nothing: a survivor that was made the cluster by force may lack what was committed here.
+    var sharedWithEveryLeader: LSN { log.lastTerm.era == term.era ? committed : .zero }
+
     /// Enters a later term that `peer` is in.
     mutating func adopt(
         _ term: Term, from peer: NodeNumber, leader: NodeNumber?, _ now: Instant, _ effects: inout RaftEffects
@@ -59,7 +62,7 @@ extension Raft {
         let wasAsking = role == .preCandidate
         setHardState(HardState(term: term), &effects)
         becomeFollower(reason: .laterTerm(from: peer), now, &effects)
-        follower = FollowerState(matched: committed, leaderContact: nil)
+        follower = FollowerState(matched: sharedWithEveryLeader, leaderContact: nil)
         if let leader { follow(leader, now, &effects) } else if wasAsking { electionDeadline = now }
     }
 
@@ -69,7 +72,7 @@ extension Raft {
             effects.note(.transferAborted(to: target, .leadershipLost))
         }
         if role == .leader {
-            follower = FollowerState(matched: committed, leaderContact: nil)
+            follower = FollowerState(matched: sharedWithEveryLeader, leaderContact: nil)
         }
         leadership = nil
         election = nil

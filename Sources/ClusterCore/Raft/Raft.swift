@@ -59,8 +59,9 @@ public struct Raft: Sendable {
         self.memberships = MembershipHistory(
             memberships.filter { $0.position.lsn < log.base.lsn || log.contains($0.position) })
         self.memberships.commit(through: known)
-        follower = FollowerState(matched: known, leaderContact: now)
+        follower = FollowerState(matched: .zero, leaderContact: now)
         electionDeadline = now
+        follower.matched = sharedWithEveryLeader
         // Who is alone has nobody to wait for.
         if membership.voters.map(\.number) != [node] { resetElectionDeadline(now) }
     }

@@ -62,6 +62,53 @@ struct ProvisioningTests {
         #expect(raft.noOpCommitted)
     }
 
+    /// The returning node has confirmed entries that the survivor lacks, at LSNs where the survivor's log has others by now.
+    @Test("What was committed before another was made the cluster by force is not confirmed to it", arguments: [0, 7])
+    func returnsToSurvivor(written: Int) throws {
+        let pair = Membership([member(1), member(2, .learner)])
+        var old = raft(1, of: pair, term: 4, log: log([1, 1, 4, 4, 4]), committed: 5)
+        var survivor = raft(2, of: pair, term: 4, log: log([1, 1, 4]), committed: 3)
+        let forced = survivor.handle(
+            .forceMembership(Membership([member(1, .learner), member(2)]), bytes: 10), now: ms(1))
+        var inbox = forced.messages(to: 1)
+        if written > 0 { _ = try survivor.propose(count: written, bytes: 10) }
+        _ = survivor.handle(.durable(LogPosition(lsn: survivor.last, term: survivor.term)), now: ms(1))
+        // The line is new, so that the first append asks only what the other has.
+        _ = survivor.handle(.lineReset(to: node(1)), now: ms(1))
+        for step in UInt64(2)...20 where old.divergedAt == nil {
+            var answers: [RaftMessage] = []
+            if let request = survivor.nextAppend(to: node(1)) {
+                let first = request.prev.lsn.next
+                let batches =
+                    request.mayCarryEntries
+                    ? [
+                        BatchDescriptor(
+                            first: first, count: Int(survivor.last - request.prev.lsn), term: survivor.term, bytes: 10)
+                    ] : []
+                survivor.sent(request, to: node(1), through: request.mayCarryEntries ? survivor.last : request.prev.lsn)
+                inbox.append(
+                    .append(
+                        AppendEntries(
+                            term: request.term, prev: request.prev, batches: batches, commit: request.commit)))
+            }
+            for message in inbox {
+                answers += old.handle(.message(from: node(2), message), now: ms(step)).messages(to: 2)
+            }
+            inbox = []
+            for answer in answers {
+                let effects = survivor.handle(.message(from: node(1), answer), now: ms(step))
+                #expect(!effects.notices.contains { if case .malformed = $0 { true } else { false } })
+                inbox += effects.messages(to: 1)
+            }
+            #expect(survivor.progress(of: node(1)).map { $0.match <= LSN(3) } == true)
+        }
+        #expect(old.divergedAt == LSN(4))
+        // So it is when it was started again meanwhile.
+        var again = raft(1, of: pair, term: Term(4).nextEra.rawValue, log: log([1, 1, 4, 4, 4]), committed: 5)
+        let reply = again.handle(.message(from: node(2), heartbeat(Term(4).nextEra.rawValue)), now: ms(21))
+        #expect(reply.heartbeatReply.map { $0.received == .zero && $0.durable == .zero } == true)
+    }
+
     @Test("The log's front goes, the terms of what is left stay known")
     func trimmed() {
         var raft = raft(1, term: 4, log: log([1, 1, 4, 4]), committed: 3)

@@ -135,6 +135,7 @@ public struct BridgeFaultInjector {
             }
             for node in cluster.nodes {
                 do { try node.waitUntilSynced(within: .seconds(60)) } catch {
+                    Lab.tell("\(node.name) is started again: \(error)")
                     node.kill()
                     try cluster.restart(node)
                 }

@@ -12,6 +12,7 @@ public final class BridgeFlow: @unchecked Sendable {
     private var stopped = false
     private let finished = DispatchGroup()
     private var next: UInt64 = 1
+    private var first: UInt64 = 1
 
     public init(lab: BridgeLab) { self.lab = lab }
 
@@ -21,7 +22,12 @@ public final class BridgeFlow: @unchecked Sendable {
         try session.query("CREATE TABLE IF NOT EXISTS beats (id BIGINT UNSIGNED PRIMARY KEY)")
     }
 
-    public func start() {
+    /// Goes on after the rows of an earlier flow.
+    public func start() throws {
+        let session = try lab.a.anyNode().client()
+        defer { session.close() }
+        first = try session.query("SELECT COALESCE(MAX(id), 0) + 1 FROM beats").scalar.flatMap { UInt64($0) } ?? 1
+        next = first
         for body in [write, read] {
             finished.enter()
             Thread { [finished] in
@@ -74,7 +80,7 @@ public final class BridgeFlow: @unchecked Sendable {
     }
 
     private func read() {
-        var seen: UInt64 = 0
+        var seen = first - 1
         keep(lab.b) { session in
             for row in try session.query("SELECT id FROM beats WHERE id > \(seen) ORDER BY id").rows {
                 guard let text = row[0], let id = UInt64(text) else { continue }

@@ -57,13 +57,19 @@ public final class BridgeLab: @unchecked Sendable {
             "galera": ["probe_interval_ms = 300"],
             "log": ["level = \"debug\""],
         ]
-        try agent.writeConfiguration(base.merging(settings) { $0 + $1 })
+        try agent.writeConfiguration(base.merging(settings) { Self.override($0, with: $1) })
         guard let cluster else { return }
         var text = try String(contentsOfFile: agent.configuration, encoding: .utf8)
         for node in cluster.nodes {
             text += "\n[[galera.endpoint]]\nhost = \"127.0.0.1\"\nport = \(node.port)\n"
         }
         try text.write(toFile: agent.configuration, atomically: true, encoding: .utf8)
+    }
+
+    /// A key may be given once only.
+    private static func override(_ lines: [String], with others: [String]) -> [String] {
+        func key(_ line: String) -> Substring { line.prefix { $0 != " " && $0 != "=" } }
+        return lines.filter { line in !others.contains { key($0) == key(line) } } + others
     }
 
     public func start() throws {

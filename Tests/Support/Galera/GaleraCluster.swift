@@ -51,15 +51,29 @@ public final class GaleraCluster: @unchecked Sendable {
 
     public func start() throws {
         for (index, node) in nodes.enumerated() {
-            try node.start(joining: Array(nodes[..<index]))
-            try node.waitUntilSynced()
+            try bring(node) { try node.start(joining: Array(nodes[..<index])) }
         }
     }
 
     /// Brings a node back that was stopped or killed; waits until it is synced.
     public func restart(_ node: GaleraNode, wait: Bool = true) throws {
-        try node.start(joining: nil)
-        if wait { try node.waitUntilSynced() }
+        if !wait { return try node.start(joining: nil) }
+        try bring(node) { try node.start(joining: nil) }
+    }
+
+    /// Until it is in sync. One that gives up on its way (its donor was lost, the group had not let go of its earlier life) is started again, as
+    /// an administrator would.
+    private func bring(_ node: GaleraNode, _ start: () throws -> Void) throws {
+        var failures: [String] = []
+        for _ in 1...3 {
+            try start()
+            do { return try node.waitUntilSynced(within: .seconds(60)) } catch {
+                node.kill()
+                failures.append("\(error)")
+                Lab.tell("\(node.name) is started again: \(error)")
+            }
+        }
+        throw LabError("\(node.name) does not come back: \(failures.joined(separator: "\n"))")
     }
 
     /// After the loss of all nodes: the one that had come furthest makes the primary component anew.

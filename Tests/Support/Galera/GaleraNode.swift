@@ -32,7 +32,7 @@ public final class GaleraNode: Sendable {
     private static func freePorts(_ count: Int) throws -> Int {
         for _ in 0..<50 {
             let first = try Lab.freePort()
-            if (1..<count).allSatisfy({ Lab.isFree(first + $0) }) { return first }
+            if (1..<count).allSatisfy({ Lab.take(first + $0) }) { return first }
         }
         throw LabError("no \(count) free ports in a row")
     }
@@ -137,10 +137,12 @@ public final class GaleraNode: Sendable {
     }
 
     public func waitUntilSynced(within limit: Duration = .seconds(90)) throws {
-        try Lab.eventually("\(name) is synced", within: limit, every: .milliseconds(50)) {
-            guard isRunning else { throw LabError("\(name) has ended: \(tail())") }
-            return isSynced
+        let hasEnded = try Lab.eventually("\(name) is synced", within: limit, every: .milliseconds(50)) {
+            () throws -> Bool? in
+            if !isRunning { return true }
+            return isSynced ? false : nil
         }
+        if hasEnded { throw LabError("\(name) has ended: \(tail())") }
     }
 
     public func tail(lines: Int = 12) -> String {
