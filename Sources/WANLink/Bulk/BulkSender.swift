@@ -32,7 +32,7 @@ final class BulkSender {
     /// What is compressed as one piece, in bytes as handed over; more only when a single payload is larger.
     static let pieceBytes = 256 << 10
     /// How much a piece may be once it is expanded; what goes beyond stays compressed as it was.
-    static let expandedBytesMax = 40 << 20
+    static let expandedBytesMax = 8 << 20
 
     private struct Payload {
         var parts: [ByteBuffer]
