@@ -11,7 +11,7 @@ struct WANBenchmark: ParsableCommand {
             line, one after the other. Results come as they are found, and ratios to native replication when all of a line are there.
             """)
 
-    @Option(help: "Any of sysbench,orders,bulk,scattered,incompressible.") var workloads = "sysbench,orders,bulk"
+    @Option(help: "Any of sysbench,orders,bulk,incompressible.") var workloads = "sysbench,orders,bulk"
     @Option(help: "Mbit/s and percent of loss, as 100/0.1, separated by commas.") var lines = "20/0,100/0,100/0.1"
     @Option(help: "Any of wolfscale,native,native_compressed.") var contenders = "native,native_compressed,wolfscale"
     @Option(help: "Of the hosts, which native replication takes as it is: cubic,bbr.") var congestion = "cubic,bbr"
@@ -54,7 +54,7 @@ struct WANBenchmark: ParsableCommand {
             let sites = try WANSites(
                 workload: workload, lines: plan.lines, homeVoters: home, link: link, tls: !plainText, seed: seed)
             defer { sites.remove() }
-            if steady > 0, workload == .sysbench || workload == .orders {
+            if steady > 0, workload != .bulk, workload != .incompressible {
                 for line in plan.lines {
                     for contender in plan.contenders(everyCongestion: false) {
                         progress("\(workload), \(line), \(contender): 500 transactions/s")

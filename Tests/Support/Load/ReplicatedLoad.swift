@@ -7,10 +7,8 @@ public enum ReplicatedLoad: String, CaseIterable, Sendable {
     case sysbench
     /// Orders with text and JSON columns.
     case orders
-    /// A bank's bookings, in transactions of 5,000 rows: 20,000 accounts with their holders, in order of time.
+    /// Transactions of 5,000 rows.
     case bulk
-    /// The same rows with every column drawn by chance, so that a good quarter of the bytes can't be told from others.
-    case scattered
     /// The same with columns of random bytes.
     case incompressible
 
@@ -18,7 +16,7 @@ public enum ReplicatedLoad: String, CaseIterable, Sendable {
         switch self {
         case .sysbench: try Sysbench(host: node.host, port: node.databasePort).prepare()
         case .orders: try OrderEntry.prepare(node)
-        case .bulk, .scattered, .incompressible:
+        case .bulk, .incompressible:
             try node.client().query(
                 """
                 CREATE TABLE bulk (id BIGINT UNSIGNED AUTO_INCREMENT PRIMARY KEY, account CHAR(12), name VARCHAR(60),
@@ -47,13 +45,9 @@ public enum ReplicatedLoad: String, CaseIterable, Sendable {
                 seconds = min(30, max(1, Int((Double(binlogBytes - (try written())) / pace).rounded(.up))))
             }
         case .orders: _ = try OrderEntry(node).run(clients: 8) { try written() >= binlogBytes }
-        case .bulk, .scattered, .incompressible:
+        case .bulk, .incompressible:
             let client = try node.client(readTimeout: .seconds(120))
-            var rows = 0
-            while try written() < binlogBytes {
-                try client.query(self == .bulk ? Self.bookings(after: rows) : bulkStatement)
-                rows += 5_000
-            }
+            while try written() < binlogBytes { try client.query(bulkStatement) }
         }
         return (try written(), Int(try Self.sequence(session) - before))
     }
@@ -67,12 +61,12 @@ public enum ReplicatedLoad: String, CaseIterable, Sendable {
         case .orders:
             let end = Workload.now + Double(seconds)
             _ = try OrderEntry(node).run(clients: 16, rate: Double(perSecond)) { Workload.now >= end }
-        case .bulk, .scattered, .incompressible: break
+        case .bulk, .incompressible: break
         }
     }
 
     private var bulkStatement: String {
-        let reference = self == .scattered ? "LEFT(MD5(RAND()), 16)" : "RANDOM_BYTES(180)"
+        let reference = self == .bulk ? "LEFT(MD5(RAND()), 16)" : "RANDOM_BYTES(180)"
         return """
             INSERT INTO bulk (account, name, city, amount, booked, reference, purpose) SELECT
             LPAD(FLOOR(RAND() * 1e10), 12, '0'),
@@ -84,21 +78,6 @@ public enum ReplicatedLoad: String, CaseIterable, Sendable {
             ELT(1 + RAND() * 4, 'thank you', 'due at once', 'as agreed by telephone', 'second reminder'))
             FROM seq_1_to_5000
             """
-    }
-
-    /// Who books what is spread over the accounts by a hash; the amounts and the references are by chance.
-    private static func bookings(after row: Int) -> String {
-        """
-        INSERT INTO bulk (account, name, city, amount, booked, reference, purpose) SELECT
-        LPAD(CRC32(a), 12, '0'),
-        CONCAT(ELT(1 + a % 8, 'Anna', 'Ben', 'Clara', 'David', 'Emma', 'Felix', 'Greta', 'Hugo'), ' ',
-        ELT(1 + a DIV 8 % 8, 'Smith', 'Meyer', 'Rossi', 'Novak', 'Dubois', 'Jansen', 'Silva', 'Berg')),
-        ELT(1 + a DIV 64 % 8, 'Hamburg', 'Lyon', 'Porto', 'Turin', 'Malmo', 'Ghent', 'Leeds', 'Graz'),
-        RAND() * 10000, '2024-01-01' + INTERVAL (\(row) + n) SECOND, LEFT(MD5(RAND()), 16),
-        CONCAT(ELT(1 + RAND() * 5, 'invoice', 'salary', 'rent', 'refund', 'subscription'), ' ', FLOOR(RAND() * 1e6), ' ',
-        ELT(1 + RAND() * 4, 'thank you', 'due at once', 'as agreed by telephone', 'second reminder'))
-        FROM (SELECT seq AS n, CRC32(seq + \(row)) % 20000 AS a FROM seq_1_to_5000) AS accounts
-        """
     }
 
     static func binlogBytes(_ session: SQLSession) throws -> Int {
