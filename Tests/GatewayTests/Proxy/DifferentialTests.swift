@@ -7,7 +7,7 @@ import Testing
 /// The same session at a server and through the proxy at its twin gives the same answers. `WOLFSCALE_DIFFERENTIAL` is the number of
 /// statements, `WOLFSCALE_DIFFERENTIAL_SEED` makes another run.
 @Suite("The proxy against the server itself", .serialized) struct DifferentialTests {
-    /// Not part of every run yet: it still finds sessions under LOCK TABLES that get another error through the proxy.
+    /// Not part of every run yet: it still finds READ ONLY transactions that get another answer through the proxy.
     @Test(
         "Random sessions, in text and prepared, right and wrong",
         .enabled(if: ProcessInfo.processInfo.environment["WOLFSCALE_DIFFERENTIAL"] != nil))

@@ -166,6 +166,35 @@ import Testing
         }
     }
 
+    /// The server names what a session may not touch under its locks, and only the one that has the locks can.
+    @Test("Under LOCK TABLES every statement is judged by the server that has the locks")
+    func tableLocks() async throws {
+        try await withProxy { fixture, _ in
+            try await withSession(fixture.configuration) { session throws(SQLError) in
+                try session.query("CREATE OR REPLACE TABLE la (id INT)")
+                try session.query("CREATE OR REPLACE TABLE lb (id INT)")
+                try session.query("SELECT * FROM lb")
+                func refused() -> UInt32? {
+                    do throws(SQLError) { try session.query("SELECT * FROM lb") } catch { return error.errno }
+                    return nil
+                }
+                try session.query("LOCK TABLES la READ")
+                #expect(refused() == 1100)
+                try session.query("UNLOCK TABLES")
+                #expect(refused() == nil)
+                // It ends a READ ONLY transaction, wherever that runs; and a transaction ends it.
+                try session.query("START TRANSACTION READ ONLY")
+                try session.query("SELECT * FROM lb")
+                try session.query("LOCK TABLES la READ")
+                #expect(refused() == 1100)
+                try session.query("START TRANSACTION READ ONLY")
+                #expect(refused() == nil)
+                try session.query("COMMIT")
+                try session.query("INSERT INTO la VALUES (1)")
+            }
+        }
+    }
+
     @Test("LOAD DATA LOCAL, several statements and several results, through the mariadb client")
     func client() async throws {
         try await withProxy { fixture, _ in

@@ -98,6 +98,8 @@ import Testing
         #expect(summary("SET SESSION session_track_system_variables = 'last_gtid'").effects.contains(.tracking))
         #expect(summary("SET @a = 1").effects.contains(.userVariables))
         #expect(summary("SELECT GET_LOCK('a', 1)").effects.contains(.serverState))
+        #expect(summary("LOCK TABLES a READ").effects.contains(.tableLocks))
+        #expect(summary("UNLOCK TABLES").verb == .unlockTables)
     }
 
     @Test("Settings for the proxy are read")

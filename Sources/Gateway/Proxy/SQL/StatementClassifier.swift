@@ -76,9 +76,13 @@ struct StatementClassifier {
         case .create, .alter, .drop, .rename: return definition()
         case .kill: return kill()
         case .do: return rest(StatementSummary(verb: .other, route: .leader, effects: .serverState))
-        case .prepare, .handler, .lock, .xa:
+        case .lock:
+            return rest(
+                StatementSummary(verb: .other, route: .leader, effects: [.serverState, .tableLocks, .writes]))
+        case .unlock: return rest(StatementSummary(verb: .unlockTables, route: .leader))
+        case .prepare, .handler, .xa:
             return rest(StatementSummary(verb: .other, route: .leader, effects: [.serverState, .writes]))
-        case .unlock, .deallocate: return rest(StatementSummary(verb: .other, route: .leader))
+        case .deallocate: return rest(StatementSummary(verb: .other, route: .leader))
         default: return rest(StatementSummary(verb: .other, route: .leader, effects: [.opaque, .writes]))
         }
     }

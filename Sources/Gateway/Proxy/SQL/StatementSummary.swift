@@ -18,7 +18,7 @@ struct StatementEffects: OptionSet, Hashable, Sendable {
     /// Names a user variable (`@x`).
     static let userVariables = StatementEffects(rawValue: 1 << 0)
     static let temporaryTable = StatementEffects(rawValue: 1 << 1)
-    /// LOCK TABLES, HANDLER OPEN, GET_LOCK, PREPARE … FROM: state that lives in one server's session only.
+    /// HANDLER OPEN, GET_LOCK, PREPARE … FROM: state that lives in one server's session only.
     static let serverState = StatementEffects(rawValue: 1 << 2)
     /// CALL and whatever else may have done any of these unseen.
     static let opaque = StatementEffects(rawValue: 1 << 3)
@@ -30,6 +30,8 @@ struct StatementEffects: OptionSet, Hashable, Sendable {
     static let tracking = StatementEffects(rawValue: 1 << 6)
     /// May change rows or definitions; one that names the reason for a GTID.
     static let writes = StatementEffects(rawValue: 1 << 7)
+    /// LOCK TABLES: until they are unlocked the server judges every statement by them.
+    static let tableLocks = StatementEffects(rawValue: 1 << 8)
 }
 
 /// What kind of statement a command is; of several the first counts, and ``StatementSummary/isSingle`` is false.
@@ -41,6 +43,7 @@ enum StatementVerb: Equatable, Sendable {
     case beginReadOnly
     case commit
     case rollback
+    case unlockTables
     case set
     case show
     case kill(query: Bool, id: UInt64)

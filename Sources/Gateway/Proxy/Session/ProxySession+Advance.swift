@@ -9,6 +9,7 @@ extension ProxySession {
     /// Goes on with the command under way; called again after every change that may let it.
     func advance() {
         guard phase == .ready, let request = current, !request.isSent else { return }
+        if isReadingAtReplica, request.summary.effects.contains(.tableLocks) { endReadingAtReplica() }
         switch routing.place(request.summary, wantsLeader: request.wantsLeader) {
         case .leader:
             guard let backend = readyLeader() else { return }
@@ -20,6 +21,14 @@ extension ProxySession {
         case .refuse(let reason):
             finish { $0.answerError(1792, "25006", reason) }
         }
+    }
+
+    /// LOCK TABLES ends a READ ONLY transaction, as it ends any other; there is nothing in it that could be lost.
+    private func endReadingAtReplica() {
+        isReadingAtReplica = false
+        state.flags = state.flags.subtracting(.inTransaction)
+        if let replica { forget(replica) }
+        forgetReplicaStatements()
     }
 
     private var routing: Routing {

@@ -248,8 +248,11 @@ extension ProxySession: BackendOwner {
         if request.summary.verb != .set || !effects.contains(.nextTransaction) {
             state.effects.remove(.nextTransaction)
         }
-        if failed { effects.subtract([.temporaryTable, .nextTransaction, .leaderOnly]) }
+        if failed { effects.subtract([.temporaryTable, .nextTransaction, .leaderOnly, .tableLocks]) }
         state.effects.formUnion(effects)
+        if !failed, [.unlockTables, .begin, .beginReadOnly].contains(request.summary.verb) {
+            state.effects.remove(.tableLocks)
+        }
         if request.summary.effects.contains(.tracking) { refreshesTracking = true }
         if backend.isReplica {
             isReadingAtReplica = state.flags.contains(.inTransaction)

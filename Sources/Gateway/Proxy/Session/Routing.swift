@@ -22,7 +22,7 @@ struct Routing {
     var wasAtReplica: Bool
 
     /// What ties even reads to the leader's session.
-    private static let ties: StatementEffects = [.leaderOnly, .temporaryTable, .nextTransaction]
+    private static let ties: StatementEffects = [.leaderOnly, .temporaryTable, .nextTransaction, .tableLocks]
 
     func place(_ summary: StatementSummary, wantsLeader: Bool) -> Place {
         if isReadingAtReplica {
