@@ -1,11 +1,13 @@
 import Foundation
+import Glibc
 import LabSupport
 import MariaDBClient
 
 /// Commits at home while a learner catches up over a line that it fills: the same load in turns, with the learner's agent
 /// stopped and with it catching up.
 ///
-/// Both sites share this machine's processors, which is not what is asked; so what is away runs at the lowest priority.
+/// Both sites share this machine, which is not what is asked. So what is away runs at the lowest priority, its disk is in memory,
+/// and its server stands still while it is measured: what is left is what a learner costs those at home.
 struct WANHome {
     let line: WANLine
     let voters: Int
@@ -33,6 +35,15 @@ struct WANHome {
         let learner = try cluster.addNode(
             host: wan.address(.away), prefix: wan.prefix(.away) + ["nice", "-n", "19"],
             more: ["node": ["role = \"learner\""]])
+        let disk = learner.dataDirectory
+        try FileManager.default.createDirectory(atPath: disk, withIntermediateDirectories: true)
+        try Lab.run("mount", ["-t", "tmpfs", "-o", "size=\(4 * backlogMB + 2_048)m", "none", disk])
+        defer {
+            learner.endAgent(SIGKILL)
+            learner.signalDatabase(SIGKILL)
+            do { try Lab.run("umount", ["-l", disk]) } catch { progress("\(disk) stays mounted: \(error)") }
+        }
+        if tls { try cluster.certify(learner) }
         progress("starting \(voters) voters at home and a learner away")
         try cluster.start(voters + 1)
         let site = Site(wan: wan, cluster: cluster, leader: try cluster.leader(), learner: learner)
@@ -54,16 +65,19 @@ struct WANHome {
         for round in 1...rounds {
             progress("round \(round) of \(rounds)")
             rates.alone.append(try bench.run(threads: threads, seconds: seconds).transactionsPerSecond)
+            // The voters may still apply what was written.
+            try site.cluster.waitUntilApplied(within: .seconds(120))
             try site.learner.start(.again)
             try Lab.eventually("the learner catches up", within: .seconds(60)) { try isCatchingUp(site) }
+            site.learner.signalDatabase(SIGSTOP)
             let (bytes, begin) = (site.wan.counters(from: .home).bytes, Workload.now)
             rates.meanwhile.append(try bench.run(threads: threads, seconds: seconds).transactionsPerSecond)
             let sent = Double(site.wan.counters(from: .home).bytes - bytes) * 8
             fills.append(sent / (line.megabits * 1_000_000) / (Workload.now - begin) * 100)
             guard try isCatchingUp(site) else { throw LabError("the backlog was too small: --backlog-mb") }
-            // Its server has nothing to apply any more, and no more work.
             site.learner.endAgent(SIGKILL)
             site.learner.signalDatabase(SIGKILL)
+            try site.cluster.waitUntilApplied(within: .seconds(120))
         }
         let ratios = zip(rates.meanwhile, rates.alone).map { $0 / $1 }
         return [

@@ -23,7 +23,7 @@ extension LabTests {
                 try lock.query("LOCK TABLES \(LabNode.schema).t READ")
 
                 // Much more than may be written until the leader looks, twice a second.
-                let rows = 150
+                let rows = 60
                 let isWritten = DispatchSemaphore(value: 0)
                 let writer = Thread {
                     do {
