@@ -53,9 +53,10 @@ if [ ! -f /opt/wolfscale/wolfscale.toml ]; then
     set_key database user "\"$user\""
     set_key database password "\"$password\""
     set_key api bind_address "\"0.0.0.0:$api\""
-    chown -R wolfscale:wolfscale /opt/wolfscale
     chmod 0640 /opt/wolfscale/wolfscale.toml
 fi
+# Also what somebody else has put there: the agent must be able to read it.
+chown -R wolfscale:wolfscale /opt/wolfscale
 /opt/wolfscale/wolfscale validate --config /opt/wolfscale/wolfscale.toml
 
 cat >/etc/systemd/system/wolfscale.service <<UNIT
@@ -80,4 +81,11 @@ WantedBy=multi-user.target
 UNIT
 systemctl daemon-reload
 systemctl enable wolfscale
+if ! /opt/wolfscale/wolfscale cert show --config /opt/wolfscale/wolfscale.toml >/dev/null 2>&1; then
+    cat <<'NEXT'
+There is no certificate yet, so only members on this machine can reach this node (docs/OPERATIONS.md, "Certificates").
+  the first node:   /opt/wolfscale/wolfscale cert init --config /opt/wolfscale/wolfscale.toml
+  any other one:    there `wolfscale cert issue NODE`, and its three files into <data_dir>/tls here, for the user wolfscale
+NEXT
+fi
 say "installed; start it with: systemctl start wolfscale"

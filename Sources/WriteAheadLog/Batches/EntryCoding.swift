@@ -7,8 +7,8 @@ import NIOCore
 /// (u64), the length (u8) and bytes of the file name, each only when flagged so, then the body's length (u32) and
 /// the body.
 enum EntryCoding {
-    private static let hasSource: UInt8 = 1
-    private static let sameFile: UInt8 = 2
+    static let hasSource: UInt8 = 1
+    static let sameFile: UInt8 = 2
     private static let fileBytesMax = Int(UInt8.max)
 
     /// The exact payload size in bytes.
@@ -92,6 +92,44 @@ enum EntryCoding {
         }
         guard let file else { throw .payload("the same file as no file") }
         return SourcePosition(file: file, offset: offset)
+    }
+}
+
+/// What stands in front of an entry's body, field by field.
+struct EntryPrefix {
+    var flags: UInt8
+    var offset: UInt64?
+    /// Length and bytes, when it is not that of the entry before.
+    var file: ByteBuffer?
+    var bodyBytes: Int
+
+    init(from buffer: inout ByteBuffer) throws(BatchFault) {
+        guard let flags = buffer.readInteger(as: UInt8.self) else { throw .payload("an entry is missing") }
+        self.flags = flags
+        if flags & EntryCoding.hasSource != 0 {
+            guard let offset = buffer.readInteger(endianness: .little, as: UInt64.self) else {
+                throw .payload("a source position is cut off")
+            }
+            self.offset = offset
+            if flags & EntryCoding.sameFile == 0 {
+                guard let length = buffer.getInteger(at: buffer.readerIndex, as: UInt8.self),
+                    let file = buffer.readSlice(length: 1 + Int(length))
+                else { throw .payload("a file name is cut off") }
+                self.file = file
+            }
+        }
+        guard let length = buffer.readInteger(endianness: .little, as: UInt32.self) else {
+            throw .payload("an entry reaches beyond the end")
+        }
+        bodyBytes = Int(length)
+    }
+
+    /// With another offset, if it has one.
+    func write(to buffer: inout ByteBuffer, offset: UInt64?) {
+        buffer.writeInteger(flags)
+        if let offset { buffer.writeInteger(offset, endianness: .little) }
+        if let file { buffer.writeImmutableBuffer(file) }
+        buffer.writeInteger(UInt32(bodyBytes), endianness: .little)
     }
 }
 

@@ -21,6 +21,14 @@ struct WANBenchmark: ParsableCommand {
     @Option(help: "Voters at home.") var home = 1
     @Option(help: "A line for [link] of the agents' configuration, as 'streams = 4'; may be repeated.") var link:
         [String] = []
+    @Flag(
+        help:
+            "Instead of all this: commits at home while a learner catches up over the first line, against those without it."
+    )
+    var commitsAtHome = false
+    @Option(help: "Of --commits-at-home: turns.") var rounds = 5
+    @Option(help: "Of --commits-at-home: seconds of each turn.") var seconds = 8
+    @Option(help: "Of --commits-at-home: clients.") var threads = 8
     @Flag(help: "The agents talk without TLS, as native replication does.") var plainText = false
     @Option(help: "Seed of the losses.") var seed: UInt64 = 1
     @Flag(help: "One workload, one line, a small backlog: under five minutes.") var quick = false
@@ -39,6 +47,7 @@ struct WANBenchmark: ParsableCommand {
             backlog = min(backlog, 64)
             steady = min(steady, 8)
         }
+        if commitsAtHome { return try measureHome(plan.lines[0]) }
         let report = WANReport(json: json)
         for workload in plan.workloads {
             progress("\(workload): starting the cluster and a learner for each line")
@@ -63,6 +72,17 @@ struct WANBenchmark: ParsableCommand {
                 try report.summarize(workload, line)
             }
         }
+    }
+}
+
+extension WANBenchmark {
+    private func measureHome(_ line: WANLine) throws {
+        let home = WANHome(
+            line: line, voters: max(home, 3), rounds: quick ? 2 : rounds, seconds: seconds, threads: threads,
+            backlogMB: quick ? 150 : backlogMB, link: link, tls: !plainText, seed: seed)
+        let fields = try home.measure()
+        if json { return try printJSON(fields) }
+        printLine(fields.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", "))
     }
 }
 

@@ -26,10 +26,10 @@ extension LabTests {
         /// One voter, and a learner that the leader reaches through a relay.
         static func withSite(
             _ name: String, _ line: Line, settings: [String: [String]] = [:], learnerSettings: [String: [String]] = [:],
-            _ body: (Site) throws -> Void
+            tls: Bool = false, _ body: (Site) throws -> Void
         ) throws {
             try LabTests.withCluster(
-                name, nodes: 0, settings: LabCluster.quickElections.merging(settings) { $0 + $1 }
+                name, nodes: 0, settings: LabCluster.quickElections.merging(settings) { $0 + $1 }, tls: tls
             ) { cluster in
                 let leader = try cluster.addNode()
                 let port = try Lab.freePort()
@@ -86,20 +86,52 @@ extension LabTests {
                 let client = try site.leader.client(readTimeout: .seconds(60))
                 for _ in 0..<cuts {
                     for _ in 0..<20 { try client.query("INSERT INTO t (a) VALUES (RANDOM_BYTES(20))") }
-                    // In fragments, so that the line is cut in one of them too.
-                    try client.query("INSERT INTO t (b) VALUES (REPEAT(RANDOM_BYTES(1000), 500))")
+                    // In fragments, and so much that the line is busy with it for longer than it lives.
+                    try client.query("INSERT INTO t (b) VALUES (\(Self.noise(&generator)))")
                     usleep(useconds_t.random(in: 0...150_000, using: &generator))
                     site.relay.cut()
                 }
+                try site.cluster.waitUntilApplied(within: .seconds(300))
                 try site.cluster.requireEqual()
                 let link = try site.link()
                 print("after \(cuts) cuts: \(link)")
                 // What is sent again was under way: at most the window and what waited to go out, each time.
                 let resent = try site.number("bytes_resent")
-                #expect(resent <= cuts * (8 << 20))
+                #expect(resent > 0 && resent <= cuts * (8 << 20))
                 #expect(link["compression"] as? String == "zstd")
                 #expect(try site.number("bytes_wire") < site.number("bytes_raw"))
                 #expect(link["streams"] as? Int == 3)
+            }
+        }
+
+        /// Connections that die at any byte of the handshake, TLS and ours, and of the first frames after it.
+        @Test func aLineCutInItsHandshakesLosesAndDoublesNothing() throws {
+            let cuts = Int(ProcessInfo.processInfo.environment["WOLFSCALE_LAB_CUTS"] ?? "") ?? 8
+            let seed = UInt64.random(in: 0 ... .max)
+            print("seed \(seed)")
+            var generator = SeededGenerator(seed: seed)
+            let settings = ["link": ["streams = 2"], "wal": ["max_fragment_kb = 64"]]
+            let line = Line.wan(roundTrip: .milliseconds(10), megabits: 50)
+            try Self.withSite("handshakes", line, settings: settings, tls: true) { site in
+                let client = try site.leader.client(readTimeout: .seconds(60))
+                var counts: [Int] = []
+                for _ in 0..<cuts {
+                    for _ in 0..<5 { try client.query("INSERT INTO t (a) VALUES (RANDOM_BYTES(20))") }
+                    try client.query("INSERT INTO t (b) VALUES (REPEAT(RANDOM_BYTES(1000), 200))")
+                    let before = site.relay.shortLived
+                    site.relay.setLifetime(bytes: Int.random(in: 1...3_000, using: &generator))
+                    site.relay.cut()
+                    try Lab.eventually("a new connection dies young", within: .seconds(15)) {
+                        site.relay.shortLived > before
+                    }
+                    site.relay.setLifetime(bytes: nil)
+                    counts.append(site.relay.shortLived - before)
+                }
+                print("connections that died young: \(counts.reduce(0, +))")
+                try site.cluster.requireEqual()
+                #expect(try site.link()["streams"] as? Int == 2)
+                let rows = try client.query("SELECT COUNT(*) FROM t").scalar.flatMap { Int($0) }
+                #expect(rows == cuts * 6)
             }
         }
 

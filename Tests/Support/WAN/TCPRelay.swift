@@ -50,6 +50,13 @@ public final class TCPRelay: @unchecked Sendable {  // its state belongs to the 
     /// While refused, a new connection is reset as soon as it is made.
     public func setRefusing(_ refuses: Bool) { run { $0.refuses = refuses } }
 
+    /// Every new connection is reset when so many bytes have come from the side that connects, or from the other one: in a
+    /// handshake, if they are few. Nil: no more.
+    public func setLifetime(bytes: Int?) { run { $0.lifetimeBytes = bytes } }
+
+    /// How many connections ended by ``setLifetime(bytes:)``.
+    public var shortLived: Int { run { $0.shortLived } }
+
     /// Resets every connection at its target; the end that had connected is told nothing, and what it says is swallowed.
     public func leaveHalfOpen() { run { $0.reset(inbound: false, outbound: true) } }
 
@@ -77,6 +84,9 @@ public final class TCPRelay: @unchecked Sendable {  // its state belongs to the 
         private var lines: [Line]
         private var models: [LineModel]
         var refuses = false
+        /// Of connections made from now on, in either direction.
+        var lifetimeBytes: Int?
+        var shortLived = 0
         private(set) var connections: [ObjectIdentifier: TCPRelayConnection] = [:]
 
         init(target: (host: String, port: Int), line: Line, seed: UInt64, loop: any EventLoop) {

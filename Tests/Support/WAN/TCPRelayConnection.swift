@@ -10,11 +10,14 @@ final class TCPRelayConnection: @unchecked Sendable {
     private var pipes: [Pipe] = []
     /// Reset, at one end or both: nothing is passed on any more, no end either.
     private var isReset = false
+    /// Until it is reset; nil: for good.
+    private var bytesLeft: [Int]?
 
     init(inbound: any Channel, outbound: any Channel, state: TCPRelay.State) throws {
         self.inbound = inbound
         self.outbound = outbound
         self.state = state
+        bytesLeft = state.lifetimeBytes.map { Array(repeating: $0, count: LineDirection.allCases.count) }
         for (direction, source, sink) in [(LineDirection.outward, inbound, outbound), (.inward, outbound, inbound)] {
             let pipe = Pipe(direction, from: source, to: sink, connection: self, state: state)
             try source.pipeline.syncOperations.addHandler(Pipe.Intake(pipe))
@@ -31,6 +34,22 @@ final class TCPRelayConnection: @unchecked Sendable {
         if closesOutbound { Self.reset(outbound) }
         if closesInbound { Self.reset(inbound) }
         goOn()
+    }
+
+    /// Counts bytes against the connection's lifetime.
+    ///
+    /// - Returns: how many of them are still passed on.
+    fileprivate func admit(_ bytes: Int, _ direction: LineDirection) -> Int {
+        guard let left = bytesLeft?[direction.rawValue] else { return bytes }
+        bytesLeft?[direction.rawValue] = max(0, left - bytes)
+        return min(left, bytes)
+    }
+
+    /// The last byte of its lifetime is out.
+    fileprivate func delivered(_ direction: LineDirection) {
+        guard !isReset, bytesLeft?[direction.rawValue] == 0 else { return }
+        state.shortLived += 1
+        reset(inbound: true, outbound: true)
     }
 
     /// Closes with a reset instead of an orderly end.
@@ -90,6 +109,7 @@ final class TCPRelayConnection: @unchecked Sendable {
                 wrote = true
             }
             if wrote { sink.flush() }
+            if onTheWay.isEmpty { connection.delivered(direction) }
             if sourceHasEnded {
                 if onTheWay.isEmpty && !connection.isReset { sink.close(promise: nil) }
             } else if source.isActive, !isReading, bytesOnTheWay < Self.bytesOnTheWayMax,
@@ -113,6 +133,8 @@ final class TCPRelayConnection: @unchecked Sendable {
 
         fileprivate func took(_ bytes: ByteBuffer) {
             guard !connection.isReset else { return }
+            let admitted = connection.admit(bytes.readableBytes, direction)
+            guard let bytes = bytes.getSlice(at: bytes.readerIndex, length: admitted), admitted > 0 else { return }
             let due = state.offer(bytes.readableBytes, direction, now: PacketRelay.now)
             onTheWay.append((due, bytes))
             bytesOnTheWay += bytes.readableBytes

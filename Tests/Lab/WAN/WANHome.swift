@@ -1,0 +1,100 @@
+import Foundation
+import Glibc
+import LabSupport
+import MariaDBClient
+
+/// Commits at home while a learner catches up over a line that it fills: the same load in turns, with the learner's agent
+/// stopped and with it catching up.
+///
+/// Both sites share this machine, which is not what is asked. So what is away runs at the lowest priority, its disk is in memory,
+/// and its server stands still while it is measured: what is left is what a learner costs those at home.
+struct WANHome {
+    let line: WANLine
+    let voters: Int
+    let rounds: Int
+    let seconds: Int
+    let threads: Int
+    let backlogMB: Int
+    let link: [String]
+    let tls: Bool
+    let seed: UInt64
+
+    private struct Site {
+        let wan: PacketWAN
+        let cluster: LabCluster
+        let leader: LabNode
+        let learner: LabNode
+    }
+
+    func measure() throws -> [String: Any] {
+        let wan = try PacketWAN(.ideal, seed: seed)
+        defer { wan.remove() }
+        let cluster = try LabCluster(name: "bench-wan-home", settings: link.isEmpty ? [:] : ["link": link], tls: tls)
+        defer { cluster.remove() }
+        for _ in 1...voters { try cluster.addNode(host: wan.address(.home), prefix: wan.prefix(.home)) }
+        let learner = try cluster.addNode(
+            host: wan.address(.away), prefix: wan.prefix(.away) + ["nice", "-n", "19"],
+            more: ["node": ["role = \"learner\""]])
+        let disk = learner.dataDirectory
+        try FileManager.default.createDirectory(atPath: disk, withIntermediateDirectories: true)
+        try Lab.run("mount", ["-t", "tmpfs", "-o", "size=\(4 * backlogMB + 2_048)m", "none", disk])
+        defer {
+            learner.endAgent(SIGKILL)
+            learner.signalDatabase(SIGKILL)
+            do { try Lab.run("umount", ["-l", disk]) } catch { progress("\(disk) stays mounted: \(error)") }
+        }
+        if tls { try cluster.certify(learner) }
+        progress("starting \(voters) voters at home and a learner away")
+        try cluster.start(voters + 1)
+        let site = Site(wan: wan, cluster: cluster, leader: try cluster.leader(), learner: learner)
+        let bench = Sysbench(host: site.leader.host, port: site.leader.databasePort)
+        try bench.prepare()
+        try ReplicatedLoad.incompressible.prepare(site.leader)
+        try cluster.waitUntilApplied(within: .seconds(300))
+        learner.endAgent(SIGTERM)
+        progress("writing \(backlogMB) MiB of binlog that nothing compresses")
+        _ = try ReplicatedLoad.incompressible.write(site.leader, binlogBytes: backlogMB << 20)
+        try cluster.waitUntilApplied(within: .seconds(300))
+        wan.set(line.line)
+        return try compare(site, bench)
+    }
+
+    private func compare(_ site: Site, _ bench: Sysbench) throws -> [String: Any] {
+        var rates: (alone: [Double], meanwhile: [Double]) = ([], [])
+        var fills: [Double] = []
+        for round in 1...rounds {
+            progress("round \(round) of \(rounds)")
+            rates.alone.append(try bench.run(threads: threads, seconds: seconds).transactionsPerSecond)
+            // The voters may still apply what was written.
+            try site.cluster.waitUntilApplied(within: .seconds(120))
+            try site.learner.start(.again)
+            try Lab.eventually("the learner catches up", within: .seconds(60)) { try isCatchingUp(site) }
+            site.learner.signalDatabase(SIGSTOP)
+            let (bytes, begin) = (site.wan.counters(from: .home).bytes, Workload.now)
+            rates.meanwhile.append(try bench.run(threads: threads, seconds: seconds).transactionsPerSecond)
+            let sent = Double(site.wan.counters(from: .home).bytes - bytes) * 8
+            fills.append(sent / (line.megabits * 1_000_000) / (Workload.now - begin) * 100)
+            guard try isCatchingUp(site) else { throw LabError("the backlog was too small: --backlog-mb") }
+            site.learner.endAgent(SIGKILL)
+            site.learner.signalDatabase(SIGKILL)
+            try site.cluster.waitUntilApplied(within: .seconds(120))
+        }
+        let ratios = zip(rates.meanwhile, rates.alone).map { $0 / $1 }
+        return [
+            "measured": "home", "rate_mbit": line.megabits, "loss_percent": line.lossPercent,
+            "round_trip_ms": line.roundTrip, "voters": voters, "threads": threads, "rounds": rounds,
+            "commits_per_s_alone": rates.alone.percentile(0.5).rounded(1),
+            "commits_per_s_while_catching_up": rates.meanwhile.percentile(0.5).rounded(1),
+            "home_ratio": ratios.percentile(0.5).rounded(3), "line_fill_percent": fills.percentile(0.5).rounded(1),
+        ]
+    }
+
+    /// As the leader's `/status` says.
+    private func isCatchingUp(_ site: Site) throws -> Bool {
+        let status =
+            try JSONSerialization.jsonObject(with: site.leader.http("GET", "/status").body) as? [String: Any]
+        let links = status?["links"] as? [[String: Any]] ?? []
+        let catchUp = links.first { $0["peer"] as? String == site.learner.id }?["catch_up"] as? [String: Any]
+        return (catchUp?["bytes_per_s"] as? NSNumber)?.intValue ?? 0 > 0
+    }
+}
