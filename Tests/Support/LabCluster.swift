@@ -137,8 +137,14 @@ public final class LabCluster: @unchecked Sendable {
     /// Waits until every running database holds what the leader's holds.
     public func waitUntilApplied(within limit: Duration = .seconds(60)) throws {
         try Lab.eventually("every node has applied the log", within: limit) {
-            let wanted = try position(try leader())
-            return try nodes.filter(\.agentIsRunning).allSatisfy { try position($0) == wanted }
+            let leader = try leader()
+            let wanted = try position(leader)
+            return try nodes.filter(\.agentIsRunning).allSatisfy { node in
+                guard try position(node) == wanted else { return false }
+                // A transaction is in the binlog before its rows can be seen; in the table of positions it is with them.
+                return try node === leader
+                    || node.administrator().query("SELECT @@global.gtid_slave_pos").scalar == wanted
+            }
         }
     }
 
