@@ -95,11 +95,6 @@ struct Chaos: ParsableCommand {
         if failed { throw ExitCode.failure }
     }
 
-    private var settings: [String: [String]] {
-        let elections = wan ? LabCluster.distantElections : LabCluster.quickElections
-        return throughProxy ? elections.merging(["proxy": ["enabled = true"]]) { $0 + $1 } : elections
-    }
-
     private func makeNetwork() throws -> (any HostNetwork)? {
         guard wan else { return LabNetwork.isAvailable ? try LabNetwork(hosts: nodes) : nil }
         return try PacketWAN(
