@@ -7,7 +7,7 @@ extension LabTests {
     /// What applications do to a database arrives at every node as it was.
     @Suite struct CorpusTests {
         @Test func everyKindOfStatementArrives() throws {
-            try LabTests.withCluster("corpus") { cluster in
+            try LabTests.withCluster("corpus", settings: [:]) { cluster in
                 let leader = try cluster.leader()
                 let data = leader.folder + "/load.csv"
                 try (1...20_000).map { "\($0),line \($0),\($0 * 7)" }.joined(separator: "\n")

@@ -6,7 +6,7 @@ extension LabTests {
     /// Programs and drivers that applications use, through the proxy of a follower. Drivers that are not installed are passed over.
     @Suite struct ProxyClientTests {
         @Test func programsAndDriversWork() throws {
-            try LabTests.withCluster("proxy-clients", settings: LabCluster.proxied) { cluster in
+            try LabTests.withCluster("proxy-clients", settings: LabCluster.proxy) { cluster in
                 let follower = try #require(cluster.followers().first)
                 let login = ["-h127.0.0.1", "-P\(follower.proxyPort)", "-u\(LabNode.user)", "-p\(LabNode.password)"]
                 let output = try Lab.run(

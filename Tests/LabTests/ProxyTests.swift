@@ -44,7 +44,7 @@ extension LabTests {
         }
 
         @Test func accountsAreTheDatabasesOwn() throws {
-            try LabTests.withCluster("proxy-accounts", nodes: 2, settings: LabCluster.proxied) { cluster in
+            try LabTests.withCluster("proxy-accounts", nodes: 2, settings: LabCluster.proxy) { cluster in
                 let follower = try #require(cluster.followers().first)
                 let administrator = try cluster.leader().administrator()
                 try administrator.query("CREATE USER far@'10.0.0.1' IDENTIFIED BY 'x'")

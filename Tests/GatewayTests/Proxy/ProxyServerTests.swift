@@ -191,6 +191,15 @@ import Testing
                 #expect(refused() == nil)
                 try session.query("COMMIT")
                 try session.query("INSERT INTO la VALUES (1)")
+                try session.query("START TRANSACTION READ ONLY")
+                try session.query("SELECT * FROM lb")
+                try session.query("BEGIN")
+                try session.query("INSERT INTO lb VALUES (1)")
+                try session.query("COMMIT")
+                try session.query("START TRANSACTION READ ONLY")
+                try session.query("SELECT * FROM lb")
+                try session.query("ALTER TABLE lb COMMENT 'as the server itself does it'")
+                try session.query("INSERT INTO lb VALUES (2)")
             }
         }
     }

@@ -100,6 +100,12 @@ import Testing
         #expect(summary("SELECT GET_LOCK('a', 1)").effects.contains(.serverState))
         #expect(summary("LOCK TABLES a READ").effects.contains(.tableLocks))
         #expect(summary("UNLOCK TABLES").verb == .unlockTables)
+        for text in ["BEGIN", "START TRANSACTION", "LOCK TABLES a READ", "CREATE TABLE t (a INT)", "TRUNCATE t"] {
+            #expect(summary(text).effects.contains(.endsTransaction), "\(text)")
+        }
+        for text in ["START TRANSACTION READ ONLY", "CREATE TEMPORARY TABLE t (a INT)", "DELETE FROM t", "COMMIT"] {
+            #expect(!summary(text).effects.contains(.endsTransaction), "\(text)")
+        }
     }
 
     @Test("Settings for the proxy are read")

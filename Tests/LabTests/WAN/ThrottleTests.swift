@@ -13,7 +13,7 @@ extension LabTests {
         }
 
         @Test func commitsWaitForASlowApplierAndGoOn() throws {
-            let settings = LabCluster.quickElections.merging(["replication": ["max_apply_lag_mb = 4"]]) { $0 + $1 }
+            let settings = ["replication": ["max_apply_lag_mb = 4"]]
             try LabTests.withCluster("throttle", settings: settings) { cluster in
                 let leader = try cluster.leader()
                 let slow = try cluster.followers()[0]

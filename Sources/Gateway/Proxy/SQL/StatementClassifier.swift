@@ -66,19 +66,22 @@ struct StatementClassifier {
         case .show: return show()
         case .describe, .explain: return rest(StatementSummary(verb: .show, route: .leader))
         case .use, .help: return rest(StatementSummary(verb: .other, route: .anywhere))
-        case .begin: return rest(StatementSummary(verb: .begin, route: .leader))
+        case .begin: return rest(StatementSummary(verb: .begin, route: .leader, effects: .endsTransaction))
         case .start: return start()
         case .commit: return rest(StatementSummary(verb: .commit, route: .leader))
         case .rollback: return rest(StatementSummary(verb: .rollback, route: .leader))
         case .savepoint, .release: return rest(StatementSummary(verb: .other, route: .leader))
-        case .insert, .update, .delete, .replace, .truncate, .pureFunction:
+        case .insert, .update, .delete, .replace:
             return rest(StatementSummary(verb: .atomicWrite, route: .leader, effects: .writes))
+        case .truncate, .pureFunction:
+            return rest(StatementSummary(verb: .atomicWrite, route: .leader, effects: [.writes, .endsTransaction]))
         case .create, .alter, .drop, .rename: return definition()
         case .kill: return kill()
         case .do: return rest(StatementSummary(verb: .other, route: .leader, effects: .serverState))
         case .lock:
             return rest(
-                StatementSummary(verb: .other, route: .leader, effects: [.serverState, .tableLocks, .writes]))
+                StatementSummary(
+                    verb: .other, route: .leader, effects: [.serverState, .tableLocks, .endsTransaction, .writes]))
         case .unlock: return rest(StatementSummary(verb: .unlockTables, route: .leader))
         case .prepare, .handler, .xa:
             return rest(StatementSummary(verb: .other, route: .leader, effects: [.serverState, .writes]))
@@ -187,6 +190,7 @@ struct StatementClassifier {
             note(token, keyword, &summary)
         }
         if summary.effects.contains(.opaque) { summary.verb = .begin }
+        if summary.verb == .begin { summary.effects.insert(.endsTransaction) }
         return summary
     }
 
@@ -196,6 +200,7 @@ struct StatementClassifier {
             if keyword == .temporary { summary.effects.insert(.temporaryTable) }
             note(token, keyword, &summary)
         }
+        if !summary.effects.contains(.temporaryTable) { summary.effects.insert(.endsTransaction) }
         return summary
     }
 

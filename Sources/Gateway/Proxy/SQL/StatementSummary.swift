@@ -32,6 +32,8 @@ struct StatementEffects: OptionSet, Hashable, Sendable {
     static let writes = StatementEffects(rawValue: 1 << 7)
     /// LOCK TABLES: until they are unlocked the server judges every statement by them.
     static let tableLocks = StatementEffects(rawValue: 1 << 8)
+    /// Commits the transaction before it, whatever that was: BEGIN, LOCK TABLES, definitions.
+    static let endsTransaction = StatementEffects(rawValue: 1 << 9)
 }
 
 /// What kind of statement a command is; of several the first counts, and ``StatementSummary/isSingle`` is false.

@@ -38,7 +38,8 @@ struct ClientCommand {
 
     /// One statement that a read-only server refuses before it has done anything, or undoes wholly.
     var isRefusedWholly: Bool {
-        isWhole && summary.isSingle && summary.verb == .atomicWrite && summary.effects == .writes
+        isWhole && summary.isSingle && summary.verb == .atomicWrite
+            && summary.effects.subtracting(.endsTransaction) == .writes
     }
 }
 

@@ -9,7 +9,9 @@ extension ProxySession {
     /// Goes on with the command under way; called again after every change that may let it.
     func advance() {
         guard phase == .ready, let request = current, !request.isSent else { return }
-        if isReadingAtReplica, request.summary.effects.contains(.tableLocks) { endReadingAtReplica() }
+        if isReadingAtReplica, request.command != Command.prepare, request.summary.effects.contains(.endsTransaction) {
+            endReadingAtReplica()
+        }
         switch routing.place(request.summary, wantsLeader: request.wantsLeader) {
         case .leader:
             guard let backend = readyLeader() else { return }
@@ -23,7 +25,7 @@ extension ProxySession {
         }
     }
 
-    /// LOCK TABLES ends a READ ONLY transaction, as it ends any other; there is nothing in it that could be lost.
+    /// A statement that ends every transaction ends a READ ONLY one, too, wherever that is; there is nothing to be lost in it.
     private func endReadingAtReplica() {
         isReadingAtReplica = false
         state.flags = state.flags.subtracting(.inTransaction)

@@ -244,8 +244,9 @@ extension ProxySession: BackendOwner {
             state.changedNames(String(buffer: text))
             backend.syncedVersion = state.version
         }
-        var effects = request.summary.effects.subtracting([.opaque, .writes, .tracking])
-        if request.summary.verb != .set || !effects.contains(.nextTransaction) {
+        var effects = request.summary.effects.subtracting([.opaque, .writes, .tracking, .endsTransaction])
+        // What fails may not have come as far as to begin a transaction; nor does what is only prepared.
+        if !failed, request.command != Command.prepare, !effects.contains(.nextTransaction) {
             state.effects.remove(.nextTransaction)
         }
         if failed { effects.subtract([.temporaryTable, .nextTransaction, .leaderOnly, .tableLocks]) }
