@@ -20,7 +20,8 @@ public final class LabNode: @unchecked Sendable {
     private var agentProcess: Process?
 
     public var configuration: String { folder + "/wolfscale.toml" }
-    public var dataDirectory: String { folder + "/data" }
+    /// Elsewhere when the configuration says so.
+    public private(set) var dataDirectory: String
     /// Where an attached database lies; nil for a managed one.
     public internal(set) var databaseFolder: String?
     public var socket: String { databaseFolder.map { $0 + "/server.sock" } ?? dataDirectory + "/run/mariadbd.sock" }
@@ -40,6 +41,7 @@ public final class LabNode: @unchecked Sendable {
     ) throws {
         self.id = id
         self.folder = folder
+        dataDirectory = folder + "/data"
         self.host = host
         self.peerPort = try peerPort ?? Lab.freePort()
         self.apiPort = try apiPort ?? Lab.freePort()
@@ -50,6 +52,10 @@ public final class LabNode: @unchecked Sendable {
 
     /// - Parameter extra: tables and keys to add; `section` → lines.
     public func writeConfiguration(_ extra: [String: [String]] = [:]) throws {
+        // Where it is cleaned up, it must be looked for in the right place.
+        if let line = extra["node"]?.last(where: { $0.hasPrefix("data_dir = \"") }) {
+            dataDirectory = String(line.dropFirst("data_dir = \"".count).dropLast())
+        }
         var sections: [(String, [String])] = [
             ("node", ["id = \"\(id)\"", "bind_address = \"\(address)\"", "data_dir = \"\(dataDirectory)\""]),
             (
