@@ -35,7 +35,7 @@ final class BridgeCapture {
     private(set) var isPaused = false
     private(set) var recent = RecentTransactions()
     /// Transactions of no known cluster's domain: a node's own (non-InnoDB tables, RSU). Seen, not shipped.
-    private(set) var errant: [String: UInt64] = [:]
+    private(set) var errant: [UInt32: UInt64] = [:]
     private(set) var lastErrant: GTID?
     private(set) var transactions: UInt64 = 0
     private(set) var bytes: UInt64 = 0
@@ -190,15 +190,18 @@ final class BridgeCapture {
     /// Not of this cluster as a whole: a node's own, or another source's that feeds this cluster too.
     private func noteErrant(_ transaction: CapturedTransaction) {
         guard transaction.part == .whole || transaction.part == .first else { return }
-        if foreignDomains.contains(transaction.gtid.domain) {
-            // Of the other site's domain and beyond the log: this cluster has applied what the log never held.
-            logger.error("a transaction of another site is not in the log", metadata: ["gtid": "\(transaction.gtid)"])
-        }
-        let key = "\(transaction.gtid.domain)"
-        if errant.updateValue((errant[key] ?? 0) + 1, forKey: key) == nil {
-            logger.warning(
-                "transactions that only one node of the cluster has (non-InnoDB tables, RSU) are not shipped",
-                metadata: ["gtid": "\(transaction.gtid)"])
+        let domain = transaction.gtid.domain
+        // Said once for each domain: there may be many.
+        if errant.updateValue((errant[domain] ?? 0) + 1, forKey: domain) == nil {
+            if foreignDomains.contains(domain) {
+                // Beyond the log: this cluster has applied what the log never held.
+                logger.error(
+                    "a transaction of another site is not in the log", metadata: ["gtid": "\(transaction.gtid)"])
+            } else {
+                logger.warning(
+                    "transactions that only one node of the cluster has (non-InnoDB tables, RSU) are not shipped",
+                    metadata: ["gtid": "\(transaction.gtid)"])
+            }
         }
         lastErrant = transaction.gtid
     }

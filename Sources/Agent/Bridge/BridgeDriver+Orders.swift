@@ -31,7 +31,8 @@ extension BridgeDriver {
         return position
     }
 
-    private var domains: Set<UInt32> { Set(consensus.raft.membership.members.compactMap(\.galera?.domain)) }
+    /// Of all members' clusters.
+    var domains: Set<UInt32> { Set(consensus.raft.membership.members.compactMap(\.galera?.domain)) }
 
     private func restricted(_ position: GTIDPosition, to domains: Set<UInt32>) -> GTIDPosition {
         GTIDPosition(position.gtids.filter { domains.contains($0.domain) })
@@ -53,7 +54,7 @@ extension BridgeDriver {
         let committed = consensus.raft.committed
         if sentAtMost.isEmpty { sentAtMost = try await position(through: committed) }
         let (log, domains) = (consensus.log, domains)
-        let wanted = try await position(through: max(lsn, .zero) == .zero ? committed : lsn)
+        let wanted = try await position(through: lsn == .zero ? committed : lsn)
         return try await threads.runIfActive {
             let logged = try log.state(through: committed).position
             if let reason = Self.lack(seen.position, baseline, logged, own: identity.domain) {
@@ -131,25 +132,10 @@ extension BridgeDriver {
     func clearChannels() async throws {
         grant.revoke()
         let before = holder
-        var removals: [(SiteEndpoint, Task<String?, Never>)] = []
-        for endpoint in site.endpoints {
-            removals.append(
-                (
-                    endpoint,
-                    Task {
-                        do {
-                            let limit: Duration = endpoint.isReachable ? .seconds(8) : .milliseconds(700)
-                            try await ChannelControl.remove(at: endpoint, deadline: limit)
-                            return nil
-                        } catch {
-                            endpoint.control.abandon()
-                            return "\(error)"
-                        }
-                    }
-                ))
+        let unproved = await site.failures(at: site.endpoints) { endpoint in
+            let limit: Duration = await endpoint.isReachable ? .seconds(8) : .milliseconds(700)
+            try await ChannelControl.remove(at: endpoint, deadline: limit)
         }
-        var unproved: [(SiteEndpoint, String)] = []
-        for (endpoint, task) in removals { if let failure = await task.value { unproved.append((endpoint, failure)) } }
         if !unproved.isEmpty {
             guard let reference = site.chosen else {
                 throw ServerError.wrongState("no node can say who is in the cluster")
@@ -218,11 +204,9 @@ extension BridgeDriver {
         let seen = try await observe(endpoint, inSync: false)
         let logged = try await position(through: consensus.raft.last)
         let present = seen.binlogState.position
-        if let own = logged[identity.domain], seen.binlogState.gtids.isEmpty == false || !own.description.isEmpty {
-            guard seen.position.covers(own) else {
-                throw ServerError.wrongState(
-                    "\(endpoint.name) holds \(seen.position), and the log \(logged): the node is behind its cluster")
-            }
+        if let own = logged[identity.domain], !seen.position.covers(own) {
+            throw ServerError.wrongState(
+                "\(endpoint.name) holds \(seen.position), and the log \(logged): the node is behind its cluster")
         }
         // A domain that its binlog does not know can't be named; in one that the log does not know only what comes from now on counts.
         let known = Set(logged.gtids.map(\.domain)).union([identity.domain]).union(otherDomains)

@@ -12,7 +12,7 @@ extension BridgeDriver {
         let seen = try await observe(endpoint, inSync: true)
         let through = bridge.divergedAt.map { $0.previous } ?? consensus.raft.committed
         let common = try await position(through: max(through, consensus.log.first.previous))
-        let domains = Set(consensus.raft.membership.members.compactMap(\.galera?.domain))
+        let domains = domains
         let beyond = seen.binlogState.gtids.filter { domains.contains($0.domain) && !common.covers($0) }
         let files = try await endpoint.control.query("SHOW BINARY LOGS").rows.compactMap { $0.first ?? nil }
         guard let first = files.first else { throw ServerError.wrongState("\(endpoint.name) has no binlogs") }
@@ -25,7 +25,8 @@ extension BridgeDriver {
                 atPath: directory, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
             let options = directory + "/login.cnf"
             let text =
-                "[client]\nhost=\(host)\nport=\(port)\nprotocol=tcp\nuser=\(login.user)\npassword=\"\(login.password ?? "")\"\n"
+                "[client]\nhost=\(host)\nport=\(port)\nprotocol=tcp\nuser=\(Self.quoted(login.user))\n"
+                + "password=\(Self.quoted(login.password ?? ""))\n"
             guard
                 FileManager.default.createFile(
                     atPath: options, contents: Data(text.utf8), attributes: [.posixPermissions: 0o600])
@@ -51,6 +52,11 @@ extension BridgeDriver {
         return OrphanExport(
             directory: directory, gtids: beyond.map(\.description).joined(separator: ","), count: count,
             exportedAt: Date().formatted(.iso8601))
+    }
+
+    /// As a value in an option file.
+    nonisolated static func quoted(_ text: String) -> String {
+        "\"" + text.replacingOccurrences(of: "\\", with: "\\\\").replacingOccurrences(of: "\"", with: "\\\"") + "\""
     }
 
     /// After what the log and the node have in common. A binlog can be read only from a GTID that it holds: in a domain in which the

@@ -117,9 +117,7 @@ final class BridgeDriver {
     /// With the names of endpoints in the place of their numbers.
     private func named(_ note: BridgeNote) -> BridgeNote {
         var note = note
-        for endpoint in site.endpoints.reversed() {
-            note.reason = note.reason.replacingOccurrences(of: "\(endpoint.id)", with: endpoint.name)
-        }
+        note.reason = named(note.reason)
         return note
     }
 
@@ -195,10 +193,7 @@ final class BridgeDriver {
 
 extension BridgeDriver: GaleraSiteDelegate {
     func siteChose(_ choice: EndpointChoice) {
-        var reason = choice.reason
-        for endpoint in site.endpoints.reversed() {
-            reason = reason.replacingOccurrences(of: "\(endpoint.id)", with: endpoint.name)
-        }
+        let reason = named(choice.reason)
         delegate?.bridgeRecorded("endpoint", "\(choice.id.map { site[$0].name } ?? "none"): \(reason)")
         handle(.endpoint(choice.id, reason: reason))
     }

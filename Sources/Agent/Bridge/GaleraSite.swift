@@ -153,30 +153,37 @@ final class GaleraSite {
     ///
     /// - Returns: the nodes of the primary component, or that may be, at which it failed, with the reason.
     func setReadOnly(_ on: Bool) async -> [String] {
-        var tasks: [(SiteEndpoint, Task<String?, Never>)] = []
-        for endpoint in endpoints where endpoint.isReachable {
-            tasks.append(
-                (
-                    endpoint,
-                    Task {
-                        do {
-                            try await Self.setReadOnly(on, at: endpoint)
-                            return nil
-                        } catch {
-                            endpoint.control.abandon()
-                            return "\(endpoint.name): \(error)"
-                        }
-                    }
-                ))
-        }
-        var failures: [String] = []
-        for (endpoint, task) in tasks {
-            if let failure = await task.value, !isOutside(endpoint) { failures.append(failure) }
-        }
+        let reachable = endpoints.filter(\.isReachable)
+        var failures = await failures(at: reachable) { try await Self.setReadOnly(on, at: $0) }
+            .filter { !isOutside($0.endpoint) }.map { "\($0.endpoint.name): \($0.reason)" }
         for endpoint in endpoints where !endpoint.isReachable && !isOutside(endpoint) {
             failures.append("\(endpoint.name): \(endpoint.tracker.assessment.reason)")
         }
         return failures
+    }
+
+    /// Does something at several nodes at once.
+    ///
+    /// - Returns: where it failed, and why; what hangs there has been given up.
+    func failures(
+        at endpoints: [SiteEndpoint], _ body: @escaping @Sendable (SiteEndpoint) async throws -> Void
+    ) async -> [(endpoint: SiteEndpoint, reason: String)] {
+        await withTaskGroup(of: (endpoint: SiteEndpoint, reason: String)?.self) { group in
+            for endpoint in endpoints {
+                group.addTask {
+                    do {
+                        try await body(endpoint)
+                        return nil
+                    } catch {
+                        endpoint.control.abandon()
+                        return (endpoint, "\(error)")
+                    }
+                }
+            }
+            var failures: [(endpoint: SiteEndpoint, reason: String)] = []
+            for await case let failure? in group { failures.append(failure) }
+            return failures
+        }
     }
 
     /// Whether a node is known not to be in the primary component, by the view of one that is.

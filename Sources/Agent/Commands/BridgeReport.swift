@@ -2,7 +2,8 @@ import Gateway
 
 /// Both sites of a bridge for people: each Galera node, the channel, the capture, the link.
 enum BridgeReport {
-    static func render(_ bridge: BridgeStatus, committed: UInt64, applied: UInt64) -> String {
+    /// - Parameter unapplied: how many entries of the log the cluster of this agent has not.
+    static func render(_ bridge: BridgeStatus, unapplied: UInt64) -> String {
         var table = TextTable(
             ["SITE", "NODE", "ENDPOINT", "WSREP", "VERDICT", "USE", "READ ONLY", "QUEUE", "PROBE"],
             rightAligned: [7, 8])
@@ -17,7 +18,10 @@ enum BridgeReport {
             }
         }
         var lines = [table.render()]
-        for site in bridge.sites { lines += self.lines(site) }
+        for (index, site) in bridge.sites.enumerated() {
+            // The own site stands first; what others lack is known by their links.
+            lines += self.lines(site, unapplied: index == 0 ? unapplied : nil)
+        }
         for link in bridge.links {
             let trip = link.roundTripMS.map { ", round trip \(tenths($0)) ms" } ?? ""
             let behind = link.behind.map { $0 == 0 ? ", has all" : ", \($0) entries behind" } ?? ""
@@ -28,7 +32,7 @@ enum BridgeReport {
 
     private static func use(_ site: BridgeSiteStatus) -> String { site.capture != nil ? "source" : "target" }
 
-    private static func lines(_ site: BridgeSiteStatus) -> [String] {
+    private static func lines(_ site: BridgeSiteStatus, unapplied: UInt64?) -> [String] {
         let name = site.site.isEmpty ? site.member : site.site
         var lines = ["site \(name): \(site.state)" + (site.trouble.map { ": \($0)" } ?? "")]
         if let capture = site.capture {
@@ -41,8 +45,10 @@ enum BridgeReport {
         if let channel = site.channel {
             let behind = channel.secondsBehind.map { ", \($0) s behind" } ?? ""
             let error = channel.error.map { ", \($0)" } ?? ""
+            let left = unapplied.map { $0 == 0 ? ", all applied" : ", \($0) entries to apply" } ?? ""
             lines.append(
-                "  channel on \(channel.endpoint), \(channel.running ? "running" : "not running")\(behind)\(error)")
+                "  channel on \(channel.endpoint), \(channel.running ? "running" : "not running")\(left)\(behind)\(error)"
+            )
         }
         return lines
     }

@@ -28,7 +28,9 @@ struct StatusCommand: AsyncParsableCommand {
                     print(
                         "\n"
                             + BridgeReport.render(
-                                bridge, committed: status.log.committed.rawValue, applied: status.log.applied.rawValue))
+                                bridge,
+                                unapplied: status.log.committed.rawValue
+                                    - min(status.log.applied.rawValue, status.log.committed.rawValue)))
                 }
                 print("\n" + MembersReport.render(try api.decode(ClusterStatus.self, from: cluster)))
             }
