@@ -68,6 +68,7 @@ import Testing
         try await ProxyFixture.makeAccounts(server)
         try await ProxyFixture.with(leader: server, settings: settings) { fixture in
             try await body(fixture)
+            try await fixture.placeIsFree()
             // Somebody else is served as before.
             let one = try await withSession(fixture.configuration) { session throws(SQLError) in
                 try session.query("SELECT 1").scalar
@@ -131,6 +132,7 @@ import Testing
                 let client = try RawClient(port: fixture.port)
                 if round % 3 == 0 { client.send([200, 0, 0, 1, 1, 2]) }
             }
+            try await fixture.placeIsFree()
             let deaf = try RawClient(port: fixture.port)
             try deaf.login()
             deaf.packet([3] + Array("SELECT REPEAT('x', 100000000)".utf8), sequence: 0)

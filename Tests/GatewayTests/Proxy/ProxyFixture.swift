@@ -12,6 +12,7 @@ import ServiceLifecycle
 final class ProxyFixture: Sendable {
     let proxy: MySQLProxy
     let port: Int
+    private let connectionsMax: Int
     private let trigger: ServiceGroup
     private let task: Task<Void, any Error>
 
@@ -53,6 +54,7 @@ final class ProxyFixture: Sendable {
         ) { continuation.yield($0) }
         let group = ServiceGroup(configuration: .init(services: [.init(service: proxy)], logger: logger))
         self.proxy = proxy
+        connectionsMax = configuration.connectionsMax
         trigger = group
         task = Task {
             defer { continuation.finish() }
@@ -68,6 +70,11 @@ final class ProxyFixture: Sendable {
             throw LabError("the proxy does not listen")
         }
         port = bound
+    }
+
+    /// Waits for a place: the proxy hears of a client's end after the client has closed.
+    func placeIsFree() async throws {
+        try await MariaDBServer.eventually("a place is free") { self.proxy.connectionCount < self.connectionsMax }
     }
 
     private func stop() async throws {
