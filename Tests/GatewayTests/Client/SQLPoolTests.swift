@@ -26,12 +26,16 @@ import Testing
 
     @Test("A caller leaves at its deadline; the session stays out until the server answers, then goes back")
     func deadline() async throws {
-        let pool = SQLPool(try await SharedServer.schema("pool_deadline"), size: 1)
+        let configuration = try await SharedServer.schema("pool_deadline")
+        let pool = SQLPool(configuration, size: 1)
         defer { pool.close() }
+        let gatekeeper = SQLPool(configuration, size: 1)
+        defer { gatekeeper.close() }
+        try await gatekeeper.run { session throws(SQLError) in try session.query("SELECT GET_LOCK('pool_deadline', 0)") }
         let first = try await pool.run { session throws(SQLError) in session.threadID }
         let late = await error {
-            try await pool.run(deadline: .milliseconds(50)) { session throws(SQLError) in
-                try session.query("SELECT SLEEP(0.6)")
+            try await pool.run(deadline: .seconds(1)) { session throws(SQLError) in
+                try session.query("SELECT GET_LOCK('pool_deadline', 60)")
             }
         }
         #expect(late?.kind == .timeout && late?.isOutcomeUnknown == true)
@@ -40,6 +44,7 @@ import Testing
         }
         #expect(busy?.kind == .busy && busy?.isOutcomeUnknown == false)
         #expect(pool.occupancy.busy == 1)
+        try await gatekeeper.run { session throws(SQLError) in try session.query("DO RELEASE_LOCK('pool_deadline')") }
         #expect(try await pool.run { session throws(SQLError) in session.threadID } == first)
     }
 
@@ -149,7 +154,7 @@ import Testing
                 try session.query("SET GLOBAL rpl_semi_sync_master_enabled=ON")
             }
             let late = await error {
-                try await pool.run(deadline: .milliseconds(300)) { session throws(SQLError) in
+                try await pool.run(deadline: .seconds(1)) { session throws(SQLError) in
                     try session.query("INSERT INTO d.t VALUES (1)")
                 }
             }

@@ -148,7 +148,7 @@ private func kind(_ text: String) throws -> Problem.Kind {
                 }
                 .bind(host: "127.0.0.1", port: 0).get()
             let port = try #require(server.localAddress?.port)
-            let configuration = HTTPAPIConfiguration(writeTimeout: .milliseconds(100))
+            let configuration = HTTPAPIConfiguration(writeTimeout: .seconds(1))
             try await withAPI(configuration, cluster: FakeCluster(route: target(port))) { client in
                 let answer = try await client.post("/write/insert", Self.insert)
                 #expect(answer.status == .gatewayTimeout)

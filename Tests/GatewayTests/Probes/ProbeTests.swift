@@ -34,7 +34,7 @@ import Testing
             // Two commits one after the other: the second has been synced and holds LOCK_log (FACTS 1.9).
             for id in 1...3 {
                 let late = await error {
-                    try await pool.run(deadline: .milliseconds(200)) { session throws(SQLError) in
+                    try await pool.run(deadline: .seconds(1)) { session throws(SQLError) in
                         try session.query("INSERT INTO d.t VALUES (\(id))")
                     }
                 }
@@ -43,7 +43,7 @@ import Testing
             let runner = SQLRunner(configuration, deadline: .seconds(5))
             defer { runner.close() }
             let blocked = await error {
-                try await pool.run(deadline: .milliseconds(200)) { session throws(SQLError) in
+                try await pool.run(deadline: .seconds(1)) { session throws(SQLError) in
                     try session.query("SHOW MASTER STATUS")
                 }
             }

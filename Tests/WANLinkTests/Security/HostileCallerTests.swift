@@ -219,10 +219,10 @@ import Testing
     /// One that is done with TLS and then says nothing.
     @Test func oneThatGoesSilentAfterTLS() async throws {
         let authority = try TestAuthority()
-        let host = try await TestNode.start(1, of: authority, timeout: .milliseconds(300))
+        let host = try await TestNode.start(1, of: authority, timeout: .seconds(2))
         let channel = try await connect(to: host, try authority.client(as: authority.texts("node-2")))
         try await channel.closeFuture.get()
-        try await host.log.wait(for: "no handshake within 300 ms")
+        try await host.log.wait(for: "no handshake within 2000 ms")
         try await host.close()
     }
 }
