@@ -135,6 +135,8 @@ struct Configuration: Sendable, Equatable {
         var tlsCertificate: String?
         var tlsPrivateKey: String?
         var tlsRequired = false
+        var proxyProtocolNetworks: [String] = []
+        var proxyProtocolToServer = false
     }
 
     enum LogLevel: String, Sendable, CaseIterable { case trace, debug, info, notice, warning, error, critical }

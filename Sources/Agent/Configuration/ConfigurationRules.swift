@@ -1,5 +1,6 @@
 import ClusterCore
 import Foundation
+import Gateway
 import WANLink
 
 /// What concerns several keys at once: values that follow from others, and combinations that make no sense.
@@ -159,6 +160,14 @@ enum ConfigurationRules {
                 Violation(
                     key: "proxy.tls_required",
                     message: "proxy.tls_required needs proxy.tls_certificate and proxy.tls_private_key"))
+        }
+        for network in proxy.proxyProtocolNetworks where IPNetwork(network) == nil {
+            violations.append(
+                Violation(
+                    key: "proxy.proxy_protocol_networks",
+                    message:
+                        "\"\(network)\" in proxy.proxy_protocol_networks is no network; wanted: an address, one with a "
+                        + "prefix length as \"10.0.0.0/8\", or \"*\""))
         }
         return violations
     }

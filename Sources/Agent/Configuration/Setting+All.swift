@@ -187,6 +187,13 @@ extension Setting {
             "proxy", "tls_private_key", \.proxy.tlsPrivateKey, kind: .path, example: "\"/etc/wolfscale/proxy.key\"",
             "Its key."),
         .boolean("proxy", "tls_required", \.proxy.tlsRequired, "Whether clients without TLS are refused."),
+        .list(
+            "proxy", "proxy_protocol_networks", \.proxy.proxyProtocolNetworks,
+            "Networks of load balancers that say by a PROXY header who their clients are, as [\"10.0.0.5\", \"fd00::/8\"]."
+        ),
+        .boolean(
+            "proxy", "proxy_protocol_to_server", \.proxy.proxyProtocolToServer,
+            "Whether databases are told clients' addresses; each must list the agents in its proxy_protocol_networks."),
     ]
 
     private static let log: [Setting] = [

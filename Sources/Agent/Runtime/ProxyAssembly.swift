@@ -40,6 +40,8 @@ struct ProxyAssembly {
         settings.failoverWait = .milliseconds(Int64(proxy.failoverWaitMs))
         settings.causalTimeout = .milliseconds(Int64(proxy.causalTimeoutMs))
         settings.resolvesLoopback = !configuration.database.managed
+        settings.proxyProtocolNetworks = proxy.proxyProtocolNetworks.compactMap { IPNetwork($0) }
+        settings.tellsClientAddress = proxy.proxyProtocolToServer
         settings.allowsStaleReads = proxy.staleReads == .allow
         if let certificate = proxy.tlsCertificate, let key = proxy.tlsPrivateKey {
             try settings.useTLS(certificate: certificate, privateKey: key)

@@ -50,6 +50,9 @@ final class BackendConnection: ChannelInboundHandler, @unchecked Sendable {  // 
     private(set) var isEnded = false
     private weak var owner: (any BackendOwner)?
     private var login: BackendLogin
+    /// Said before all else, so that the database takes the connection for the client's; nil for nothing.
+    private let header: ProxyHeader?
+    private var isBegun = false
     private var decoder = PacketDecoder(payloadBytesMax: 1 << 20)
     private var context: ChannelHandlerContext?
     /// Bytes that were not understood yet.
@@ -65,8 +68,10 @@ final class BackendConnection: ChannelInboundHandler, @unchecked Sendable {  // 
     }
 
     init(
-        address: BackendAddress, isReplica: Bool, epoch: UInt64, login: BackendLogin, owner: any BackendOwner
+        address: BackendAddress, isReplica: Bool, epoch: UInt64, login: BackendLogin, header: ProxyHeader? = nil,
+        owner: any BackendOwner
     ) {
+        self.header = header
         self.address = address
         self.isReplica = isReplica
         self.epoch = epoch
@@ -152,7 +157,22 @@ final class BackendConnection: ChannelInboundHandler, @unchecked Sendable {  // 
 
     // MARK: The channel
 
-    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        if context.channel.isActive { begin() }
+    }
+
+    func channelActive(context: ChannelHandlerContext) { begin() }
+
+    private func begin() {
+        guard !isBegun, let header else { return }
+        isBegun = true
+        var bytes = ByteBuffer()
+        header.write(to: &bytes)
+        send(bytes)
+        flush()
+    }
+
     func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -194,7 +214,7 @@ final class BackendConnection: ChannelInboundHandler, @unchecked Sendable {  // 
     }
 
     private func receiveLogin(_ bytes: inout ByteBuffer) {
-        if let address = context?.channel.localAddress?.ipAddress, login.greeting == nil,
+        if header == nil, let address = context?.channel.localAddress?.ipAddress, login.greeting == nil,
             owner?.backend(self, mayLogInFrom: address) == false
         {
             return refuseAddress(address)

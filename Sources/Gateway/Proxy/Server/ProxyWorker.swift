@@ -1,3 +1,4 @@
+import Channels
 import ClusterCore
 import Logging
 import NIOConcurrencyHelpers
@@ -74,6 +75,13 @@ final class ProxyShared: Sendable {
     init(number: UInt16, connectionsMax: Int) {
         self.connectionsMax = connectionsMax
         base = 1 << 31 | UInt32(number & 0x3FF) << 20
+    }
+
+    private let headerLimiter = NIOLockedValueBox(LogLimiter())
+
+    /// A line in ten seconds at most.
+    func warnOfHeader(_ logger: Logger, _ message: String) {
+        headerLimiter.withLockedValue { $0.warn(logger, message) }
     }
 
     private let lease = Atomic<UInt64>(UInt64.max)

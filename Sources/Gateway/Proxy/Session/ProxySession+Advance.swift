@@ -92,7 +92,7 @@ extension ProxySession {
         guard let hello else { return nil }
         let backend = BackendConnection(
             address: address, isReplica: isReplica, epoch: epoch,
-            login: BackendLogin(hello, schema: state.schema, secret: secret), owner: self)
+            login: BackendLogin(hello, schema: state.schema, secret: secret), header: headerForDatabases, owner: self)
         backend.syncedSchema = state.schema
         worker.dialler.connect(to: address, on: eventLoop) { channel in
             channel.eventLoop.makeCompletedFuture {
