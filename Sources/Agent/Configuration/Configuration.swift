@@ -137,6 +137,7 @@ struct Configuration: Sendable, Equatable {
         var tlsRequired = false
         var proxyProtocolNetworks: [String] = []
         var proxyProtocolToServer = false
+        var tunnel = false
     }
 
     enum LogLevel: String, Sendable, CaseIterable { case trace, debug, info, notice, warning, error, critical }

@@ -194,6 +194,9 @@ extension Setting {
         .boolean(
             "proxy", "proxy_protocol_to_server", \.proxy.proxyProtocolToServer,
             "Whether databases are told clients' addresses; each must list the agents in its proxy_protocol_networks."),
+        .boolean(
+            "proxy", "tunnel", \.proxy.tunnel,
+            "Whether proxies reach other members' databases through the agents there; the same on all members."),
     ]
 
     private static let log: [Setting] = [

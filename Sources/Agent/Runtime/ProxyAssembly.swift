@@ -17,6 +17,7 @@ struct ProxyAssembly {
         let accounts = ProxyAccounts(try administration())
         let proxy = MySQLProxy(
             try settings(number: node.identity.number), accounts: accounts,
+            dialler: configuration.proxy.tunnel ? TunnelDialler(network: node.network) : TCPDialler(),
             group: MultiThreadedEventLoopGroup.singleton,
             logger: logger)
         await NodeLoop.run {

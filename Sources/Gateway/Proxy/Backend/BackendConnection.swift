@@ -53,6 +53,8 @@ final class BackendConnection: ChannelInboundHandler, @unchecked Sendable {  // 
     /// Said before all else, so that the database takes the connection for the client's; nil for nothing.
     private let header: ProxyHeader?
     private var isBegun = false
+    /// Where it is not the connection's own.
+    private var seenAddress: String?
     private var decoder = PacketDecoder(payloadBytesMax: 1 << 20)
     private var context: ChannelHandlerContext?
     /// Bytes that were not understood yet.
@@ -164,6 +166,11 @@ final class BackendConnection: ChannelInboundHandler, @unchecked Sendable {  // 
 
     func channelActive(context: ChannelHandlerContext) { begin() }
 
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        guard let told = event as? DatabaseSees else { return context.fireUserInboundEventTriggered(event) }
+        seenAddress = told.address
+    }
+
     private func begin() {
         guard !isBegun, let header else { return }
         isBegun = true
@@ -214,7 +221,7 @@ final class BackendConnection: ChannelInboundHandler, @unchecked Sendable {  // 
     }
 
     private func receiveLogin(_ bytes: inout ByteBuffer) {
-        if header == nil, let address = context?.channel.localAddress?.ipAddress, login.greeting == nil,
+        if header == nil, let address = seenAddress ?? context?.channel.localAddress?.ipAddress, login.greeting == nil,
             owner?.backend(self, mayLogInFrom: address) == false
         {
             return refuseAddress(address)
