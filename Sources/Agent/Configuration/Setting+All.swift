@@ -197,6 +197,9 @@ extension Setting {
         .boolean(
             "proxy", "tunnel", \.proxy.tunnel,
             "Whether proxies reach other members' databases through the agents there; the same on all members."),
+        .list(
+            "proxy", "members", \.proxy.members, kind: .addresses,
+            "For `wolfscale proxy` alone: HTTP APIs of some members, as [\"db1:8080\", \"db2:8080\"]."),
     ]
 
     private static let log: [Setting] = [
