@@ -13,12 +13,12 @@ struct ProxyAssembly {
     let configuration: Configuration
     let logger: Logger
 
-    func make(_ node: Node) async throws -> MySQLProxy {
+    func make(_ node: Node, _ readiness: Readiness) async throws -> MySQLProxy {
         let accounts = ProxyAccounts(try administration())
         let proxy = MySQLProxy(
             try settings(number: node.identity.number), accounts: accounts,
-            group: MultiThreadedEventLoopGroup.singleton,
-            logger: logger)
+            group: MultiThreadedEventLoopGroup.singleton, logger: logger
+        ) { _ in readiness.reached(.proxy) }
         await NodeLoop.run {
             let topology = ProxyTopology(node: node, proxy: proxy)
             node.onChange = { topology.refresh() }
