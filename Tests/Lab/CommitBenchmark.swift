@@ -5,7 +5,13 @@ import LabSupport
 struct CommitBenchmark: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "bench-commit",
-        abstract: "sysbench oltp_write_only: this cluster, native semi-sync and asynchronous replication, in turns.")
+        abstract: "sysbench oltp_write_only: this cluster and native replication in turns.",
+        discussion: """
+            semisync: MariaDB's semi-sync as it comes; a replica acknowledges what its kernel has.
+            durable: the same with sync_relay_log=1; a replica acknowledges what its disk has, as our followers do.
+            async: asynchronous replication.
+            tps counts commits while the clients run; applied_tps counts them until every replica has applied them all.
+            """)
 
     @Option(help: "Seconds of each run.") var seconds = 10
     @Option(help: "Runs of each; the median counts.") var rounds = 3
@@ -18,70 +24,110 @@ struct CommitBenchmark: ParsableCommand {
         progress("starting three agents with their databases")
         try cluster.start(3)
         let leader = try cluster.leader()
-        progress("starting three servers under native semi-sync, and three under asynchronous replication")
-        let semi = try NativeReplication(
-            like: leader, folder: cluster.folder + "/semisync", servers: 3, mode: .semiSync)
-        defer { semi.remove() }
-        let async = try NativeReplication(
-            like: leader, folder: cluster.folder + "/async", servers: 3, mode: .asynchronous)
-        defer { async.remove() }
-        let benches = (
-            Sysbench(port: leader.databasePort), Sysbench(port: semi.ports[0]), Sysbench(port: async.ports[0])
-        )
-        for bench in [benches.0, benches.1, benches.2] { try bench.prepare() }
+        var natives: [NativeReplication] = []
+        defer { for native in natives { native.remove() } }
+        for mode in [NativeReplication.Mode.semiSync, .durableSemiSync, .asynchronous] {
+            progress("starting three servers under native replication: \(mode)")
+            natives.append(
+                try NativeReplication(like: leader, folder: "\(cluster.folder)/\(mode)", servers: 3, mode: mode))
+        }
+        let contenders =
+            [Contender(port: leader.databasePort) { try cluster.waitUntilApplied(within: .seconds(300)) }]
+            + natives.map { native in Contender(port: native.ports[0]) { try native.waitUntilApplied() } }
+        for contender in contenders { try contender.bench.prepare() }
         if !json {
             printLine(
-                "threads  wolfscale  semisync     async  ratio_semisync  p95_ms  p95_semisync_ms  cpu_s/1000tx  peak_mb"
-            )
+                "threads  wolfscale  semisync   durable     async  ratio_semisync  ratio_durable  ratio_applied"
+                    + "  p95_ms  p95_semisync_ms  cpu_s/1000tx  peak_mb")
         }
         for count in threads.split(separator: ",").compactMap({ Int($0) }) {
-            var runs: [(ours: Sysbench.Result, semi: Sysbench.Result, async: Sysbench.Result)] = []
+            var runs: [[Contender.Run]] = []
             var cpu = 0.0
-            var transactions = 0
             for round in 1...rounds {
                 progress("\(count) threads, round \(round) of \(rounds)")
                 let before = usage(cluster)
-                let ours = try benches.0.run(threads: count, seconds: seconds)
-                try cluster.waitUntilApplied(within: .seconds(300))
+                let ours = try contenders[0].run(threads: count, seconds: seconds)
                 cpu += usage(cluster) - before
-                transactions += ours.transactions
-                let semiResult = try benches.1.run(threads: count, seconds: seconds)
-                try semi.waitUntilApplied()
-                let asyncResult = try benches.2.run(threads: count, seconds: seconds)
-                try async.waitUntilApplied()
-                runs.append((ours, semiResult, asyncResult))
+                runs.append(
+                    try [ours] + contenders.dropFirst().map { try $0.run(threads: count, seconds: seconds) })
             }
-            try report(count, runs, cpuPer1000: cpu * 1_000 / Double(transactions), cluster)
+            let transactions = runs.reduce(0) { $0 + $1[0].result.transactions }
+            try report(Figures(count, runs), cpuPer1000: cpu * 1_000 / Double(transactions), cluster)
         }
         try cluster.requireEqual()
+    }
+
+    /// One that takes sysbench's writes, and how to see that all its replicas have them.
+    private struct Contender {
+        struct Run {
+            var result: Sysbench.Result
+            /// Transactions a second, until the last of them was applied everywhere.
+            var appliedPerSecond: Double
+        }
+
+        var bench: Sysbench
+        var waitUntilApplied: () throws -> Void
+
+        init(port: Int, _ waitUntilApplied: @escaping () throws -> Void) {
+            bench = Sysbench(port: port)
+            self.waitUntilApplied = waitUntilApplied
+        }
+
+        func run(threads: Int, seconds: Int) throws -> Run {
+            let result = try bench.run(threads: threads, seconds: seconds)
+            let end = ContinuousClock.now
+            try waitUntilApplied()
+            let drained = (ContinuousClock.now - end) / .seconds(1)
+            let took = Double(result.transactions) / result.transactionsPerSecond
+            return Run(result: result, appliedPerSecond: Double(result.transactions) / (took + drained))
+        }
+    }
+
+    /// Medians over the rounds; ratios are taken within a round.
+    private struct Figures {
+        let threads: Int
+        private let runs: [[Contender.Run]]
+
+        init(_ threads: Int, _ runs: [[Contender.Run]]) {
+            self.threads = threads
+            self.runs = runs
+        }
+
+        func perSecond(_ contender: Int) -> Double { median { $0[contender].result.transactionsPerSecond } }
+        func p95(_ contender: Int) -> Double { median { $0[contender].result.p95Milliseconds } }
+        func ratio(to contender: Int) -> Double {
+            median { $0[0].result.transactionsPerSecond / $0[contender].result.transactionsPerSecond }
+        }
+        func appliedRatio(to contender: Int) -> Double {
+            median { $0[0].appliedPerSecond / $0[contender].appliedPerSecond }
+        }
+        private func median(_ figure: ([Contender.Run]) -> Double) -> Double { runs.map(figure).percentile(0.5) }
     }
 
     private func usage(_ cluster: LabCluster) -> Double {
         cluster.nodes.compactMap(\.agentPID).map(ProcessUsage.cpuSeconds).reduce(0, +)
     }
 
-    private func report(
-        _ threads: Int, _ runs: [(ours: Sysbench.Result, semi: Sysbench.Result, async: Sysbench.Result)],
-        cpuPer1000: Double, _ cluster: LabCluster
-    ) throws {
-        let ours = runs.map(\.ours.transactionsPerSecond).percentile(0.5)
-        let semi = runs.map(\.semi.transactionsPerSecond).percentile(0.5)
-        let async = runs.map(\.async.transactionsPerSecond).percentile(0.5)
-        let p95 = runs.map(\.ours.p95Milliseconds).percentile(0.5)
-        let semiP95 = runs.map(\.semi.p95Milliseconds).percentile(0.5)
-        let ratio = runs.map { $0.ours.transactionsPerSecond / $0.semi.transactionsPerSecond }.percentile(0.5)
+    private func report(_ figures: Figures, cpuPer1000: Double, _ cluster: LabCluster) throws {
         let peak = cluster.nodes.compactMap(\.agentPID).map(ProcessUsage.peakResidentMB).max() ?? 0
         if json {
             try printJSON([
-                "threads": threads, "wolfscale_tps": ours.rounded(1), "semisync_tps": semi.rounded(1),
-                "async_tps": async.rounded(1), "ratio_semisync": ratio.rounded(3), "p95_ms": p95,
-                "semisync_p95_ms": semiP95, "agents_cpu_s_per_1000": cpuPer1000.rounded(4),
-                "agent_rss_mb": peak.rounded(1),
+                "threads": figures.threads, "wolfscale_tps": figures.perSecond(0).rounded(1),
+                "semisync_tps": figures.perSecond(1).rounded(1),
+                "durable_semisync_tps": figures.perSecond(2).rounded(1),
+                "async_tps": figures.perSecond(3).rounded(1), "ratio_semisync": figures.ratio(to: 1).rounded(3),
+                "ratio_durable_semisync": figures.ratio(to: 2).rounded(3),
+                "ratio_semisync_applied": figures.appliedRatio(to: 1).rounded(3),
+                "ratio_durable_semisync_applied": figures.appliedRatio(to: 2).rounded(3),
+                "p95_ms": figures.p95(0), "semisync_p95_ms": figures.p95(1),
+                "agents_cpu_s_per_1000": cpuPer1000.rounded(4), "agent_rss_mb": peak.rounded(1),
             ])
         } else {
             let columns: [(Double, Int, Int)] = [
-                (Double(threads), 7, 0), (ours, 11, 1), (semi, 10, 1), (async, 10, 1), (ratio, 16, 3), (p95, 8, 2),
-                (semiP95, 17, 2), (cpuPer1000, 14, 3), (peak, 9, 1),
+                (Double(figures.threads), 7, 0), (figures.perSecond(0), 11, 1), (figures.perSecond(1), 10, 1),
+                (figures.perSecond(2), 10, 1), (figures.perSecond(3), 10, 1), (figures.ratio(to: 1), 16, 3),
+                (figures.ratio(to: 2), 15, 3), (figures.appliedRatio(to: 2), 15, 3), (figures.p95(0), 8, 2),
+                (figures.p95(1), 17, 2), (cpuPer1000, 14, 3), (peak, 9, 1),
             ]
             printLine(
                 columns.map { value, width, digits in

@@ -3,7 +3,15 @@ import MariaDBClient
 
 /// One primary and its replicas under MariaDB's own replication, with the same settings as a cluster's managed servers.
 public final class NativeReplication {
-    public enum Mode: String, Sendable { case semiSync, asynchronous }
+    public enum Mode: String, Sendable {
+        case semiSync
+        /// A replica has a transaction on its disk before it acknowledges it (`sync_relay_log=1`). Without that, as MariaDB comes,
+        /// it has only handed it to its kernel.
+        case durableSemiSync
+        case asynchronous
+
+        var isSemiSync: Bool { self != .asynchronous }
+    }
 
     private var servers: [NativeServer] = []
     public var ports: [Int] { servers.map(\.port) }
@@ -30,10 +38,11 @@ public final class NativeReplication {
         try primary.query("GRANT ALL ON \(LabNode.schema).* TO \(LabNode.user)@'%'")
         for replica in servers.dropFirst() {
             try replica.follow(
-                host: "127.0.0.1", port: ports[0], user: "repl", password: "repl", semiSync: mode == .semiSync)
+                host: "127.0.0.1", port: ports[0], user: "repl", password: "repl", semiSync: mode.isSemiSync)
+            if mode == .durableSemiSync { try replica.session().query("SET GLOBAL sync_relay_log = 1") }
             try replica.session().query("START SLAVE")
         }
-        if mode == .semiSync {
+        if mode.isSemiSync {
             try primary.query("SET GLOBAL rpl_semi_sync_master_enabled = ON")
             try Lab.eventually("the replicas are semi-synchronous") {
                 try primary.query("SHOW STATUS LIKE 'Rpl_semi_sync_master_clients'").rows.first?[1]

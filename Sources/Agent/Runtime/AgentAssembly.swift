@@ -69,11 +69,19 @@ struct AgentAssembly {
                 .makeDriver(node, relay: relay)
             await node.start(driver: nil, bridge: bridge, relay: relay)
         }
+        let readiness = Readiness(awaiting: parts) { SystemdNotifier.send("READY=1\nSTATUS=running") }
         return Agent(
-            service: NodeService(node: node, directory: directory, failures: failures),
-            api: configuration.api.enabled ? try makeAPI(node, identity) : nil,
+            service: NodeService(node: node, directory: directory, failures: failures, readiness: readiness),
+            api: configuration.api.enabled ? try makeAPI(node, identity, readiness) : nil,
             proxy: configuration.proxy.enabled
-                ? try await ProxyAssembly(configuration: configuration, logger: logger).make(node) : nil)
+                ? try await ProxyAssembly(configuration: configuration, logger: logger).make(node, readiness) : nil)
+    }
+
+    private var parts: Set<Readiness.Part> {
+        var parts: Set<Readiness.Part> = [.node]
+        if configuration.api.enabled { parts.insert(.api) }
+        if configuration.proxy.enabled { parts.insert(.proxy) }
+        return parts
     }
 
     /// Found before anything is begun, so that nothing half-started has to be undone.
@@ -276,7 +284,7 @@ struct AgentAssembly {
         }
     }
 
-    private func makeAPI(_ node: Node, _ identity: Identity) throws -> HTTPAPI {
+    private func makeAPI(_ node: Node, _ identity: Identity, _ readiness: Readiness) throws -> HTTPAPI {
         guard let bind = PeerAddress(configuration.api.bindAddress) else {
             throw AgentError("api.bind_address = \(configuration.api.bindAddress) is not host:port")
         }
@@ -296,7 +304,8 @@ struct AgentAssembly {
                 writeTimeout: .milliseconds(configuration.api.writeTimeoutMs)),
             cluster: NodeInformation(node: node, pool: pool, secret: secret),
             administration: NodeAdministration(node: node, secret: secret),
-            group: MultiThreadedEventLoopGroup.singleton, logger: logger)
+            group: MultiThreadedEventLoopGroup.singleton, logger: logger
+        ) { _ in readiness.reached(.api) }
     }
 
     private func relayCredentials(_ identity: Identity) -> Credentials {

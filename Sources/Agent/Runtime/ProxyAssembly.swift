@@ -13,13 +13,13 @@ struct ProxyAssembly {
     let configuration: Configuration
     let logger: Logger
 
-    func make(_ node: Node) async throws -> MySQLProxy {
+    func make(_ node: Node, _ readiness: Readiness) async throws -> MySQLProxy {
         let accounts = ProxyAccounts(try administration())
         let proxy = MySQLProxy(
             try ProxySettings.make(configuration, number: node.identity.number.rawValue), accounts: accounts,
             dialler: configuration.proxy.tunnel ? TunnelDialler(network: node.network) : TCPDialler(),
-            group: MultiThreadedEventLoopGroup.singleton,
-            logger: logger)
+            group: MultiThreadedEventLoopGroup.singleton, logger: logger
+        ) { _ in readiness.reached(.proxy) }
         await NodeLoop.run {
             let topology = ProxyTopology(node: node, proxy: proxy)
             node.onChange = { topology.refresh() }

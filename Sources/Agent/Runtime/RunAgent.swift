@@ -46,15 +46,17 @@ final class NodeService: Service {
     /// Held for as long as the node runs: no second agent may open it.
     private let directory: DataDirectory
     private let failures: AsyncStream<String>
+    private let readiness: Readiness
 
-    init(node: Node, directory: DataDirectory, failures: AsyncStream<String>) {
+    init(node: Node, directory: DataDirectory, failures: AsyncStream<String>, readiness: Readiness) {
         self.node = node
         self.directory = directory
         self.failures = failures
+        self.readiness = readiness
     }
 
     func run() async throws {
-        SystemdNotifier.send("READY=1\nSTATUS=running")
+        readiness.reached(.node)
         let failures = failures
         let failed = await withGracefulShutdownHandler {
             await withTaskGroup(of: String?.self) { group in

@@ -15,7 +15,10 @@ func runStandaloneProxy(configuration: Configuration) async throws {
     let accounts = StandaloneAccounts(
         user: configuration.database.user, password: try configuration.databasePassword())
     let proxy = MySQLProxy(
-        settings, accounts: accounts, group: MultiThreadedEventLoopGroup.singleton, logger: logger)
+        settings, accounts: accounts, group: MultiThreadedEventLoopGroup.singleton, logger: logger
+    ) { _ in
+        SystemdNotifier.send("READY=1\nSTATUS=running")
+    }
     // Until a leader has said that it is the only one, nobody is believed to be.
     proxy.trustLeader(for: .zero)
     let bound = configuration.proxy.maxStalenessSeconds
@@ -34,7 +37,6 @@ func runStandaloneProxy(configuration: Configuration) async throws {
     } onLease: { lease in
         proxy.trustLeader(for: .nanoseconds(Int64(lease / .nanoseconds(1))))
     }
-    SystemdNotifier.send("READY=1\nSTATUS=running")
     let group = ServiceGroup(
         configuration: .init(
             services: [

@@ -1,4 +1,5 @@
 import ClusterCore
+import Foundation
 import Gateway
 import Testing
 
@@ -101,6 +102,13 @@ import Testing
         hear(&table, answer(1, "primary"))
         #expect(hear(&table, answer(7, "primary", term: 99, cluster: "other")).count == 1)
         #expect(table.view(now: at(0)).leader?.address == backend(1))
+    }
+
+    @Test func theExampleIsRight() throws {
+        let root = URL(fileURLWithPath: #filePath).deletingLastPathComponent().appendingPathComponent("../../..")
+        let file = root.appendingPathComponent("topologies/standard-ha/proxy.toml").path
+        let configuration = try ConfigurationReader.read(path: file, for: .proxy, environment: [:])
+        #expect(configuration.proxy.members.count == 2 && configuration.database.user == "router")
     }
 
     @Test func theConfigurationNeedsMembersAndNothingOfANode() throws {

@@ -31,7 +31,8 @@ import Testing
         defer { pool.close() }
         let gatekeeper = SQLPool(configuration, size: 1)
         defer { gatekeeper.close() }
-        try await gatekeeper.run { session throws(SQLError) in try session.query("SELECT GET_LOCK('pool_deadline', 0)") }
+        try await gatekeeper.run { session throws(SQLError) in try session.query("SELECT GET_LOCK('pool_deadline', 0)")
+        }
         let first = try await pool.run { session throws(SQLError) in session.threadID }
         let late = await error {
             try await pool.run(deadline: .seconds(1)) { session throws(SQLError) in

@@ -3,8 +3,9 @@ import Glibc
 import LabSupport
 import MariaDBClient
 
-/// Commits at home while a learner catches up over a line that it fills: the same load in turns, with the learner's agent
-/// stopped and with it catching up.
+/// Commits at home while a learner catches up over a line that it fills: the same load in turns, with the line idle, with
+/// another TCP connection filling it, and with the learner catching up. The second tells what the emulated line itself costs
+/// this machine: `home_ratio` compares with the first, `home_ratio_line` with the second.
 ///
 /// Both sites share this machine, which is not what is asked. So what is away runs at the lowest priority, its disk is in memory,
 /// and its server stands still while it is measured: what is left is what a learner costs those at home.
@@ -60,12 +61,17 @@ struct WANHome {
     }
 
     private func compare(_ site: Site, _ bench: Sysbench) throws -> [String: Any] {
-        var rates: (alone: [Double], meanwhile: [Double]) = ([], [])
+        var rates: (alone: [Double], line: [Double], meanwhile: [Double]) = ([], [], [])
         var fills: [Double] = []
         for round in 1...rounds {
             progress("round \(round) of \(rounds)")
             rates.alone.append(try bench.run(threads: threads, seconds: seconds).transactionsPerSecond)
             // The voters may still apply what was written.
+            try site.cluster.waitUntilApplied(within: .seconds(120))
+            rates.line.append(
+                try withFilledLine(site.wan) {
+                    try bench.run(threads: threads, seconds: seconds).transactionsPerSecond
+                })
             try site.cluster.waitUntilApplied(within: .seconds(120))
             try site.learner.start(.again)
             try Lab.eventually("the learner catches up", within: .seconds(60)) { try isCatchingUp(site) }
@@ -79,14 +85,37 @@ struct WANHome {
             site.learner.signalDatabase(SIGKILL)
             try site.cluster.waitUntilApplied(within: .seconds(120))
         }
-        let ratios = zip(rates.meanwhile, rates.alone).map { $0 / $1 }
+        func ratio(to others: [Double]) -> Double {
+            zip(rates.meanwhile, others).map { $0 / $1 }.percentile(0.5).rounded(3)
+        }
         return [
             "measured": "home", "rate_mbit": line.megabits, "loss_percent": line.lossPercent,
             "round_trip_ms": line.roundTrip, "voters": voters, "threads": threads, "rounds": rounds,
             "commits_per_s_alone": rates.alone.percentile(0.5).rounded(1),
+            "commits_per_s_with_filled_line": rates.line.percentile(0.5).rounded(1),
             "commits_per_s_while_catching_up": rates.meanwhile.percentile(0.5).rounded(1),
-            "home_ratio": ratios.percentile(0.5).rounded(3), "line_fill_percent": fills.percentile(0.5).rounded(1),
+            "home_ratio": ratio(to: rates.alone), "home_ratio_line": ratio(to: rates.line),
+            "line_fill_percent": fills.percentile(0.5).rounded(1),
         ]
+    }
+
+    /// Runs `body` while a connection sends as fast as the line takes it.
+    private func withFilledLine<Value>(_ wan: PacketWAN, _ body: () throws -> Value) throws -> Value {
+        let ends = try Transfer.connection(over: wan)
+        defer { for end in [ends.home, ends.away] { close(end) } }
+        let finished = DispatchSemaphore(value: 0)
+        let stranger = Thread {
+            do {
+                _ = try Transfer.run(from: ends.home, to: ends.away, seconds: .infinity)
+            } catch { progress("the line was not filled: \(error)") }
+            finished.signal()
+        }
+        stranger.start()
+        defer {
+            for end in [ends.home, ends.away] { shutdown(end, Int32(SHUT_RDWR)) }
+            finished.wait()
+        }
+        return try body()
     }
 
     /// As the leader's `/status` says.

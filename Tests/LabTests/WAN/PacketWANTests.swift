@@ -19,21 +19,11 @@ extension LabTests {
             try body(wan)
         }
 
-        /// A connection from home to away, and both of its ends.
-        static func connect(_ wan: PacketWAN) throws -> (home: Int32, away: Int32) {
-            let listener = try wan.namespace(.away).socket()
-            defer { close(listener) }
-            let port = try Transfer.listen(listener)
-            let home = try wan.namespace(.home).socket()
-            try Transfer.connect(home, host: wan.address(.away), port: port)
-            return (home, try Transfer.accept(listener))
-        }
-
         @Test(arguments: [("bbr", 0.0, 0.85), ("bbr", 0.1, 0.85), ("cubic", 0.0, 0.85)])
         func aConnectionFillsTheLine(_ congestion: String, _ loss: Double, _ share: Double) throws {
             let line = Line.wan(roundTrip: .milliseconds(80), megabits: 100, lossPercent: loss)
             try Self.withLine(line, congestion: congestion) { wan in
-                let ends = try Self.connect(wan)
+                let ends = try Transfer.connection(over: wan)
                 defer { for end in [ends.home, ends.away] { close(end) } }
                 #expect(Transfer.congestionControl(ends.home) == congestion)
                 let result = try Transfer.run(from: ends.home, to: ends.away, seconds: 3, warmUp: 2)
@@ -48,7 +38,7 @@ extension LabTests {
         @Test func cubicSuffersFromLoss() throws {
             let line = Line.wan(roundTrip: .milliseconds(80), megabits: 100, lossPercent: 0.5)
             try Self.withLine(line, congestion: "cubic") { wan in
-                let ends = try Self.connect(wan)
+                let ends = try Transfer.connection(over: wan)
                 defer { for end in [ends.home, ends.away] { close(end) } }
                 let result = try Transfer.run(from: ends.home, to: ends.away, seconds: 3, warmUp: 2)
                 print("cubic, 0.5 % loss: \(Int(result.megabitsPerSecond)) of 100 Mbit/s")
@@ -58,7 +48,7 @@ extension LabTests {
 
         @Test func theRoundTripIsAsAskedFor() throws {
             try Self.withLine(.wan(roundTrip: .milliseconds(80), megabits: 100)) { wan in
-                let ends = try Self.connect(wan)
+                let ends = try Transfer.connection(over: wan)
                 defer { for end in [ends.home, ends.away] { close(end) } }
                 var times: [Double] = []
                 for _ in 0..<5 {
@@ -77,7 +67,7 @@ extension LabTests {
 
         @Test func aBlackHoleIsSilentAndEnds() throws {
             try Self.withLine(.wan(roundTrip: .milliseconds(10), megabits: 100)) { wan in
-                let ends = try Self.connect(wan)
+                let ends = try Transfer.connection(over: wan)
                 defer { for end in [ends.home, ends.away] { close(end) } }
                 wan.setBlackHole(true, from: .home)
                 var byte: UInt8 = 7
@@ -96,7 +86,7 @@ extension LabTests {
             try Self.withLine(.ideal, congestion: "reno") { wan in
                 for name in ["reno", "cubic"] {
                     try wan.setCongestion(name)
-                    let ends = try Self.connect(wan)
+                    let ends = try Transfer.connection(over: wan)
                     defer { for end in [ends.home, ends.away] { close(end) } }
                     #expect(Transfer.congestionControl(ends.home) == name)
                     #expect(Transfer.congestionControl(ends.away) == name)

@@ -45,6 +45,16 @@ public enum Transfer {
         guard connected == 0 else { throw LabError("connect to \(host):\(port): errno \(errno)") }
     }
 
+    /// A connection from home to away, and both of its ends.
+    public static func connection(over wan: PacketWAN) throws -> (home: Int32, away: Int32) {
+        let listener = try wan.namespace(.away).socket()
+        defer { close(listener) }
+        let port = try listen(listener)
+        let home = try wan.namespace(.home).socket()
+        try connect(home, host: wan.address(.away), port: port)
+        return (home, try accept(listener))
+    }
+
     private static func address(_ host: String, _ port: Int) -> sockaddr_in {
         var address = sockaddr_in()
         address.sin_family = sa_family_t(AF_INET)
