@@ -114,7 +114,8 @@ final class DialledTunnel: ChannelDuplexHandler, PeerConnectionOwner {
         return CertificateCheck.objection(to: welcome, certificate: secured.peer, wanted: route.wantedID)
     }
 
-    func connectionEstablished(_ connection: PeerConnection) {}
+    /// A peer's line has larger buffers than thousands of sessions could have.
+    func connectionEstablished(_ connection: PeerConnection) { connection.readTunnelPieces() }
 
     func connection(_ connection: PeerConnection, received frame: Frame) {
         guard let context else { return }
