@@ -141,6 +141,7 @@ struct Configuration: Sendable, Equatable {
         var proxyProtocolNetworks: [String] = []
         var proxyProtocolToServer = false
         var tunnel = false
+        var pool = 0
         /// Of a standalone proxy.
         var members: [String] = []
     }

@@ -197,6 +197,9 @@ extension Setting {
         .boolean(
             "proxy", "tunnel", \.proxy.tunnel,
             "Whether proxies reach other members' databases through the agents there; the same on all members."),
+        .integer(
+            "proxy", "pool", \.proxy.pool, 0...10_000,
+            "Connections to databases kept for the next clients, a minute at most; 0 for none."),
         .list(
             "proxy", "members", \.proxy.members, kind: .addresses,
             "For `wolfscale proxy` alone: HTTP APIs of some members, as [\"db1:8080\", \"db2:8080\"]."),

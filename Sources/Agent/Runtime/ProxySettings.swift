@@ -16,6 +16,8 @@ enum ProxySettings {
         settings.failoverWait = .milliseconds(Int64(proxy.failoverWaitMs))
         settings.causalTimeout = .milliseconds(Int64(proxy.causalTimeoutMs))
         settings.resolvesLoopback = !configuration.database.managed
+        let loops = max(1, System.coreCount)
+        settings.poolMax = (proxy.pool + loops - 1) / loops
         settings.proxyProtocolNetworks = proxy.proxyProtocolNetworks.compactMap { IPNetwork($0) }
         settings.tellsClientAddress = proxy.proxyProtocolToServer
         settings.allowsStaleReads = proxy.staleReads == .allow

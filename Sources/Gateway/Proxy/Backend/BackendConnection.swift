@@ -90,6 +90,39 @@ final class BackendConnection: ChannelInboundHandler, @unchecked Sendable {  // 
     /// Whether one of the proxy's own statements is under way.
     var isRunning: Bool { running != nil }
 
+    // MARK: From one client to the next
+
+    /// Whether its session has left it so that another may log in on it.
+    var isReusable: Bool {
+        isReady && !isEnded && running == nil && pending == nil && header == nil && syncedMultiStatements == nil
+            && login.earlier != nil
+    }
+
+    /// Another owner hears of it from now on.
+    func hand(to owner: any BackendOwner) {
+        self.owner = owner
+        setReading(true)
+    }
+
+    func fits(_ login: BackendLogin) -> Bool { self.login.earlier.map(login.fits) ?? false }
+
+    /// The address that the database sees; nil before there is a connection.
+    var visibleAddress: String? { seenAddress ?? context?.channel.localAddress?.ipAddress }
+
+    /// Logs another client in. The new owner hears of it as of a first login.
+    func begin(_ login: BackendLogin, owner: any BackendOwner) {
+        guard let earlier = self.login.earlier else { return }
+        self.login = login
+        self.owner = owner
+        isReady = false
+        (syncedVersion, syncedSchema) = (nil, nil)
+        decoder = PacketDecoder(payloadBytesMax: 1 << 20)
+        var packet = ByteBuffer()
+        packet.writePacket(self.login.changeUser(earlier), sequence: 0)
+        send(packet)
+        flush()
+    }
+
     // MARK: What the session asks
 
     /// Sends bytes of a client's command, packets and all; `flush` after the last.
@@ -221,7 +254,7 @@ final class BackendConnection: ChannelInboundHandler, @unchecked Sendable {  // 
     }
 
     private func receiveLogin(_ bytes: inout ByteBuffer) {
-        if header == nil, let address = seenAddress ?? context?.channel.localAddress?.ipAddress, login.greeting == nil,
+        if header == nil, let address = visibleAddress, login.greeting == nil,
             owner?.backend(self, mayLogInFrom: address) == false
         {
             return refuseAddress(address)

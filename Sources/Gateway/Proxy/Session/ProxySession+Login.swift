@@ -110,8 +110,10 @@ extension ProxySession {
     /// A database that is not told the client's address sees the proxy's. It must find the same account for it as for the client's: with another it would give rights
     /// that are meant for another host.
     func backend(_ backend: BackendConnection, mayLogInFrom address: String) -> Bool {
-        account(from: address)?.host == accountHost
+        mayLogIn(from: address)
     }
+
+    func mayLogIn(from address: String) -> Bool { account(from: address)?.host == accountHost }
 
     var clientAddress: String { ends?.source.description ?? "localhost" }
 

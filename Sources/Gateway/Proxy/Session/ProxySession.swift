@@ -192,13 +192,16 @@ final class ProxySession: ChannelInboundHandler, @unchecked Sendable {  // all s
     /// Ends everything; whatever is under way gets no answer, as when a server is lost.
     func close() {
         guard phase != .closed else { return }
+        // Of a client that leaves in the midst of something nobody knows what its connections still bring.
+        let leavesInOrder = phase == .ready && current == nil && answering == nil && streaming == nil && !isKilled
         phase = .closed
         loginDeadline?.cancel()
         waiting?.cancel()
         current = nil
         answering = nil
-        leader?.close()
-        replica?.close()
+        for backend in [leader, replica].compactMap({ $0 }) {
+            if leavesInOrder, secret != .relayed { worker.release(backend) } else { backend.close() }
+        }
         (leader, replica) = (nil, nil)
         statements = [:]
         input = ByteBuffer()
