@@ -133,7 +133,7 @@ extension BridgeDriver {
         grant.revoke()
         let before = holder
         let unproved = await site.failures(at: site.endpoints) { endpoint in
-            let limit: Duration = await endpoint.isReachable ? .seconds(8) : .milliseconds(700)
+            let limit: Duration = await endpoint.isReachable ? .seconds(8) : .milliseconds(300)
             try await ChannelControl.remove(at: endpoint, deadline: limit)
         }
         if !unproved.isEmpty {

@@ -44,6 +44,7 @@ final class BridgeDriver {
     private var stoppedAt: GTIDPosition?
     var lastNote: BridgeNote?
     private var work: Task<Void, Never>?
+    private var attempts = BridgeAttempts()
     private var measuring: Task<Void, Never>?
     /// The last transaction that this site wrote itself although it is fed; nil when there is none.
     var strayWrite: GTID?
@@ -106,6 +107,7 @@ final class BridgeDriver {
     }
 
     private func carryOut(_ effects: BridgeEffects) {
+        if bridge.state.isRunning { attempts = BridgeAttempts() }
         if let policy = effects.site { site.policy = policy }
         if let order = effects.order { begin(order) }
         for note in effects.notes { delegate?.bridgeNoted(named(note)) }
@@ -130,7 +132,10 @@ final class BridgeDriver {
                 outcome = try await perform(order)
             } catch {
                 outcome = .failed(reason: "\(error)")
-                if !Task.isCancelled { logger.warning("bridge: \(order.action) failed: \(error)") }
+                if !Task.isCancelled {
+                    let level: Logger.Level = attempts.failed("\(error)") ? .warning : .debug
+                    logger.log(level: level, "bridge: \(order.action) failed: \(error)")
+                }
             }
             if !Task.isCancelled { handle(.finished(order.id, outcome)) }
         }
@@ -147,7 +152,7 @@ final class BridgeDriver {
         case .awaitApplied(let id, let lsn): try await awaitApplied(at: site[id], through: lsn)
         case .startCapture(let id, _): try await startCapture(site[id])
         case .settle: try await settle()
-        case .pause: try await Task.sleep(for: .milliseconds(500))
+        case .pause: try await Task.sleep(for: attempts.pause(in: bridge.state))
         }
         return .done
     }

@@ -18,6 +18,8 @@ protocol GaleraSiteDelegate: AnyObject {
 final class GaleraSite {
     let endpoints: [SiteEndpoint]
     private let interval: Duration
+    /// While no node can be used: the first that can be is wanted at once, and there is nothing to be left too soon.
+    private static let searchInterval = Duration.milliseconds(100)
     private let logger: Logger
     /// The cluster that this site is known to be.
     var expected: GaleraIdentity?
@@ -43,11 +45,12 @@ final class GaleraSite {
 
     func start() {
         probing = endpoints.map { endpoint in
-            Task { [weak self, interval] in
+            Task { [weak self] in
                 while !Task.isCancelled {
                     let begun = ContinuousClock.now
                     guard let self else { return }
                     await self.look(at: endpoint)
+                    let interval = self.choice.id == nil ? min(self.interval, Self.searchInterval) : self.interval
                     let rest = max(.milliseconds(20), interval - (ContinuousClock.now - begun))
                     do { try await Task.sleep(for: rest) } catch { return }
                 }

@@ -35,6 +35,14 @@ public enum BridgeState: Sendable, Hashable {
         }
     }
 
+    /// Whether transactions flow, from or into the site.
+    public var isRunning: Bool {
+        switch self {
+        case .following(.running), .sourcing(.running, _): true
+        case .waiting, .following, .promoting, .sourcing, .draining, .fenced, .diverged, .needsCopy, .stopped: false
+        }
+    }
+
     /// Why it does not do its part; nil when it does, or is about to.
     public var trouble: String? {
         switch self {

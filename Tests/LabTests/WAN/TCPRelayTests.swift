@@ -60,7 +60,8 @@ extension LabTests {
             try withRelay(line) { relay, near, far in
                 let result = try Transfer.run(from: near, to: far, seconds: 1.5, warmUp: 0.5)
                 // A busy machine may leave some of the line unused.
-                #expect((12...22).contains(result.megabitsPerSecond), "\(result.megabitsPerSecond) Mbit/s instead of 20")
+                #expect(
+                    (12...22).contains(result.megabitsPerSecond), "\(result.megabitsPerSecond) Mbit/s instead of 20")
                 let counters = relay.counters(.outward)
                 #expect(counters.bytes - counters.deliveredBytes < 512 << 10)
             }
