@@ -121,6 +121,46 @@ struct BridgeTests {
         }
     }
 
+    /// The line is away for long, and much is written meanwhile; `WOLFSCALE_LAB_OUTAGE_MB` says how much.
+    @Test func aLongOutageIsCaughtUpWithoutHoldingThePrimaryUp() throws {
+        let megabytes = Int(ProcessInfo.processInfo.environment["WOLFSCALE_LAB_OUTAGE_MB"] ?? "") ?? 96
+        try Self.withBridge("bridge-outage", wan: .ideal) { lab in
+            let clients = try lab.a.nodes.map { try $0.client(readTimeout: .seconds(120)) }
+            try clients[0].query("CREATE TABLE outage (id BIGINT AUTO_INCREMENT PRIMARY KEY, a VARBINARY(1000))")
+            try lab.waitUntilEqualPositions(from: lab.a)
+            for line in lab.lines {
+                line.setRefusing(true)
+                line.cut()
+            }
+            for number in 0..<megabytes {
+                try clients[number % clients.count].query(
+                    "INSERT INTO outage (a) SELECT RANDOM_BYTES(1000) FROM seq_1_to_1000")
+            }
+            try Lab.eventually("the agent has captured it", within: .seconds(300)) {
+                try lab.agentA.status().log.durableLsn > UInt64(megabytes)
+            }
+            let before = try clients.map(Self.pausedByFlowControl)
+            for line in lab.lines { line.setRefusing(false) }
+            try lab.waitUntilEqualPositions(from: lab.a, within: .seconds(Double(60 + megabytes)))
+            #expect(try clients.map(Self.pausedByFlowControl) == before)
+            // So many rows of noise are not compared one by one.
+            let sums = try lab.clusters.flatMap(\.nodes).map { node in
+                try node.client(readTimeout: .seconds(300)).query("CHECKSUM TABLE outage").rows.first?[1]
+            }
+            #expect(Set(sums).count == 1 && sums[0] != nil && sums[0] != "0", "\(sums)")
+            for agent in [lab.agentA, lab.agentB] {
+                let peak = ProcessUsage.peakResidentMB(try #require(agent.agentPID))
+                print("\(agent.id): at most \(Int(peak)) MB resident")
+                #expect(peak < 150)
+            }
+        }
+    }
+
+    /// Nanoseconds in which the node's cluster was held up because a member could not follow.
+    private static func pausedByFlowControl(_ session: SQLSession) throws -> String? {
+        try session.query("SHOW STATUS LIKE 'wsrep_flow_control_paused_ns'").rows.first?[1]
+    }
+
     @Test func whatStopsTheApplierIsExplainedAndNothingIsSkipped() throws {
         try Self.withBridge("bridge-stopped") { lab in
             try BridgeWorkload.prepare(lab.a)
