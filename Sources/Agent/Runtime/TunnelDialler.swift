@@ -30,6 +30,10 @@ extension Node {
             guard configuration.proxy.tunnel else {
                 return .refused("proxy.tunnel is off at \(identity.nodeID); set it on all members")
             }
+            // A node that has just joined lets members' lines in before it knows who they are; its database has time.
+            guard let number = hello.number, consensus.raft.membership[number] != nil else {
+                return .refused("\(identity.nodeID) does not know \(hello.id) as a member")
+            }
             guard driver != nil else { return .refused("\(identity.nodeID) has no database of its own") }
             return .database(configuration.localSQL)
         }
