@@ -51,7 +51,7 @@ let package = Package(
         // Ground floor: pure values.
         .target(name: "ClusterCore", exclude: ["Raft/README.md"], swiftSettings: strict),
 
-        .target(name: "Channels", dependencies: [nioCore], swiftSettings: strict),
+        .target(name: "Channels", dependencies: [nioCore, logging], swiftSettings: strict),
 
         // The rooms. They do not import each other; Agent adapts between them.
         .target(
@@ -93,7 +93,8 @@ let package = Package(
         .executableTarget(
             name: "Agent",
             dependencies: [
-                "ClusterCore", "WriteAheadLog", "MariaDBWire", "MariaDBClient", "WANLink", "Probes", "Gateway",
+                "Channels", "ClusterCore", "WriteAheadLog", "MariaDBWire", "MariaDBClient", "WANLink", "Probes",
+                "Gateway",
                 "CLinux", .product(name: "DequeModule", package: "swift-collections"), nioCore, nioPosix, logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),

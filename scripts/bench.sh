@@ -4,7 +4,7 @@
 #   scripts/bench.sh failover [--json] [--runs N] [--quick]
 #   scripts/bench.sh wan      [--json] [--quick] [--backlog-mb N] [--workloads a,b] [--lines 20/0,100/0.1] [--contenders a,b]
 #                             over an emulated line, beside MariaDB's own replication; needs root. --help says the rest
-#   scripts/bench.sh proxy    [--json] [--seconds S] [--rounds N] [--threads 1,16,64] [--works a,b] [--idle N]
+#   scripts/bench.sh proxy    [--json] [--seconds S] [--rounds N] [--threads 1,16,64] [--works a,b] [--idle N] [--tunnel]
 #   scripts/bench.sh bridge   [--json] [--seconds S] [--rounds N] [--threads N] [--round-trip MS] [--moves N] [--switchovers N]
 set -euo pipefail
 # shellcheck source=scripts/lib/setup.sh

@@ -14,12 +14,17 @@ struct ProxyBenchmark: ParsableCommand {
     @Option(help: "sysbench's workloads, separated by commas.")
     var works = "oltp_point_select,oltp_read_only,oltp_read_write"
     @Option(help: "Idle clients whose memory is measured; 0 for none.") var idle = 500
+    @Flag(help: "The follower's proxy reaches the leader's database through the leader's agent, with TLS.") var tunnel =
+        false
     @Flag(help: "One JSON object a line.") var json = false
 
     func run() throws {
         let cluster = try LabCluster(
             name: "bench-proxy",
-            settings: ["proxy": ["enabled = true"], "database": ["server_options = [\"max_connections=5000\"]"]])
+            settings: [
+                "proxy": ["enabled = true", "tunnel = \(tunnel)", "max_connections = \(max(2_000, idle + 100))"],
+                "database": ["server_options = [\"max_connections=5000\"]"],
+            ], tls: tunnel)
         defer { cluster.remove() }
         progress("starting three agents with their databases")
         try cluster.start(3)
@@ -41,7 +46,7 @@ struct ProxyBenchmark: ParsableCommand {
                 try measure(work, count, leader, follower, haproxy, added)
             }
         }
-        if idle > 0 { try measureIdle(follower) }
+        if idle > 0 { try measureIdle(follower, leader) }
     }
 
     private func measure(
@@ -120,8 +125,9 @@ struct ProxyBenchmark: ParsableCommand {
         return sessions.map { ($0.0, times[$0.0, default: []].percentile(0.5)) }
     }
 
-    private func measureIdle(_ node: LabNode) throws {
-        guard let pid = node.agentPID else { return }
+    private func measureIdle(_ node: LabNode, _ leader: LabNode) throws {
+        guard let pid = node.agentPID, let leaderPID = leader.agentPID else { return }
+        let leaderBefore = ProcessUsage.residentMB(leaderPID)
         let before = ProcessUsage.residentMB(pid)
         var sessions: [SQLSession] = []
         for _ in 0..<idle {
@@ -131,9 +137,15 @@ struct ProxyBenchmark: ParsableCommand {
         }
         let after = ProcessUsage.residentMB(pid)
         if json {
-            try printJSON(["idle_clients": idle, "rss_mb_before": before.rounded(1), "rss_mb": after.rounded(1)])
+            try printJSON([
+                "idle_clients": idle, "rss_mb_before": before.rounded(1), "rss_mb": after.rounded(1),
+                "leader_rss_mb_before": leaderBefore.rounded(1),
+                "leader_rss_mb": ProcessUsage.residentMB(leaderPID).rounded(1), "tunnel": tunnel,
+            ])
         } else {
-            printLine("\(idle) idle clients: agent's memory \(before.rounded(1)) → \(after.rounded(1)) MB")
+            printLine(
+                "\(idle) idle clients: agent's memory \(before.rounded(1)) → \(after.rounded(1)) MB, the leader's "
+                    + "\(leaderBefore.rounded(1)) → \(ProcessUsage.residentMB(leaderPID).rounded(1)) MB")
         }
         for session in sessions { session.close() }
     }

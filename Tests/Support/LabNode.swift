@@ -16,6 +16,8 @@ public final class LabNode: @unchecked Sendable {
     public var prefix: [String] = []
     /// Whether the members talk TLS; without it `tls.required = false` opens other addresses than loopback.
     public var isSecured = false
+    /// Whether the database listens on its namespace's loopback only; the lab then uses its socket.
+    public var hidesDatabase = false
     private let lock = NSLock()
     private var agentProcess: Process?
 
@@ -165,7 +167,8 @@ public final class LabNode: @unchecked Sendable {
         if databaseFolder != nil { return try administrator(database: Self.schema) }
         return try SQLSession(
             SQLConfiguration(
-                address: .tcp(host: host, port: databasePort), user: Self.user, password: Self.password,
+                address: hidesDatabase ? .unix(socket) : .tcp(host: host, port: databasePort), user: Self.user,
+                password: Self.password,
                 database: Self.schema, connectTimeout: .seconds(1), readTimeout: readTimeout))
     }
 

@@ -28,9 +28,9 @@ struct ConfigurationOptions: ParsableArguments {
         return found
     }
 
-    func load() throws(CommandFailure) -> Configuration {
+    func load(for use: Configuration.Use = .node) throws(CommandFailure) -> Configuration {
         let path = try path()
-        do { return try ConfigurationReader.read(path: path) } catch {
+        do { return try ConfigurationReader.read(path: path, for: use) } catch {
             throw CommandFailure("the configuration has errors:\n\(error.description)")
         }
     }

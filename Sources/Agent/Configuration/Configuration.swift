@@ -22,6 +22,9 @@ struct Configuration: Sendable, Equatable {
     /// The keys that the file or the environment gave, as `node.id`.
     var given: Set<String> = []
 
+    /// Whose file it is.
+    enum Use: Sendable { case node, proxy }
+
     struct Node: Sendable, Equatable {
         var id = ""
         var bindAddress = "0.0.0.0:7654"
@@ -135,6 +138,12 @@ struct Configuration: Sendable, Equatable {
         var tlsCertificate: String?
         var tlsPrivateKey: String?
         var tlsRequired = false
+        var proxyProtocolNetworks: [String] = []
+        var proxyProtocolToServer = false
+        var tunnel = false
+        var pool = 0
+        /// Of a standalone proxy.
+        var members: [String] = []
     }
 
     enum LogLevel: String, Sendable, CaseIterable { case trace, debug, info, notice, warning, error, critical }

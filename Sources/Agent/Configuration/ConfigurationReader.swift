@@ -11,22 +11,23 @@ struct ConfigurationReader {
 
     /// Reads the file at `path`; relative paths in it are taken from its folder.
     static func read(
-        path: String, environment: [String: String] = ProcessInfo.processInfo.environment
+        path: String, for use: Configuration.Use = .node,
+        environment: [String: String] = ProcessInfo.processInfo.environment
     ) throws(ConfigurationError) -> Configuration {
         let text: String
         do { text = try String(contentsOfFile: path, encoding: .utf8) } catch {
             throw ConfigurationError("\(path) cannot be read: \(error.localizedDescription)")
         }
-        return try read(text: text, file: path, environment: environment)
+        return try read(text: text, file: path, for: use, environment: environment)
     }
 
     static func read(
-        text: String, file: String? = nil, environment: [String: String] = [:]
+        text: String, file: String? = nil, for use: Configuration.Use = .node, environment: [String: String] = [:]
     ) throws(ConfigurationError) -> Configuration {
         var reader = ConfigurationReader(file: file, text: text)
         try reader.take(text)
         reader.take(environment)
-        let rules = ConfigurationRules.settle(&reader.configuration)
+        let rules = ConfigurationRules.settle(&reader.configuration, for: use)
         reader.problems += rules.map { reader.problem(in: $0.key, $0.message) }
         guard reader.problems.isEmpty else {
             throw ConfigurationError(reader.problems.sorted { ($0.line ?? .max) < ($1.line ?? .max) })

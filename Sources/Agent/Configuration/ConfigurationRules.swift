@@ -1,5 +1,6 @@
 import ClusterCore
 import Foundation
+import Gateway
 import WANLink
 
 /// What concerns several keys at once: values that follow from others, and combinations that make no sense.
@@ -11,12 +12,13 @@ enum ConfigurationRules {
     }
 
     /// Fills in what was not given and returns what does not go together.
-    static func settle(_ configuration: inout Configuration) -> [Violation] {
+    static func settle(_ configuration: inout Configuration, for use: Configuration.Use = .node) -> [Violation] {
         settleTimeouts(&configuration)
         settlePaths(&configuration)
         if !configuration.given.contains("database.managed") {
             configuration.database.managed = configuration.replication.mode == .quorum
         }
+        if use == .proxy { return proxy(configuration) + standalone(configuration) }
         return node(configuration) + database(configuration) + cluster(configuration) + network(configuration)
             + proxy(configuration)
             + bridge(configuration)
@@ -159,6 +161,33 @@ enum ConfigurationRules {
                 Violation(
                     key: "proxy.tls_required",
                     message: "proxy.tls_required needs proxy.tls_certificate and proxy.tls_private_key"))
+        }
+        for network in proxy.proxyProtocolNetworks where IPNetwork(network) == nil {
+            violations.append(
+                Violation(
+                    key: "proxy.proxy_protocol_networks",
+                    message:
+                        "\"\(network)\" in proxy.proxy_protocol_networks is no network; wanted: an address, one with a "
+                        + "prefix length as \"10.0.0.0/8\", or \"*\""))
+        }
+        return violations
+    }
+
+    private static func standalone(_ configuration: Configuration) -> [Violation] {
+        var violations: [Violation] = []
+        if configuration.proxy.members.isEmpty {
+            violations.append(
+                Violation(
+                    key: "proxy.members",
+                    message:
+                        "proxy.members is missing: name the HTTP APIs of some members, as [\"db1:8080\", \"db2:8080\"]"
+                ))
+        }
+        if configuration.proxy.tunnel {
+            violations.append(
+                Violation(
+                    key: "proxy.tunnel",
+                    message: "proxy.tunnel is for members: a standalone proxy connects to the databases itself"))
         }
         return violations
     }

@@ -187,6 +187,22 @@ extension Setting {
             "proxy", "tls_private_key", \.proxy.tlsPrivateKey, kind: .path, example: "\"/etc/wolfscale/proxy.key\"",
             "Its key."),
         .boolean("proxy", "tls_required", \.proxy.tlsRequired, "Whether clients without TLS are refused."),
+        .list(
+            "proxy", "proxy_protocol_networks", \.proxy.proxyProtocolNetworks,
+            "Networks of load balancers that say by a PROXY header who their clients are, as [\"10.0.0.5\", \"fd00::/8\"]."
+        ),
+        .boolean(
+            "proxy", "proxy_protocol_to_server", \.proxy.proxyProtocolToServer,
+            "Whether databases are told clients' addresses; each must list the agents in its proxy_protocol_networks."),
+        .boolean(
+            "proxy", "tunnel", \.proxy.tunnel,
+            "Whether proxies reach other members' databases through the agents there; the same on all members."),
+        .integer(
+            "proxy", "pool", \.proxy.pool, 0...10_000,
+            "Connections to databases kept for the next clients, a minute at most; 0 for none."),
+        .list(
+            "proxy", "members", \.proxy.members, kind: .addresses,
+            "For `wolfscale proxy` alone: HTTP APIs of some members, as [\"db1:8080\", \"db2:8080\"]."),
     ]
 
     private static let log: [Setting] = [

@@ -1,4 +1,5 @@
 import ClusterCore
+import Gateway
 
 /// Where a managed server's files lie, all under `node.data_dir`.
 struct ServerPaths: Sendable {
@@ -24,6 +25,8 @@ struct ServerOptions: Sendable {
     /// `database.server_options`: lines as in an option file, `name=value` or `name`.
     var extra: [String]
     var user: String?
+    /// Whether the proxies of the cluster tell it their clients' addresses.
+    var takesProxyHeaders = false
 
     /// What the agent owns. Each carries its reason, which `wolfscale validate` also prints for attached servers.
     static let guarantee: [(option: String, value: String, reason: String)] = [
@@ -48,6 +51,12 @@ struct ServerOptions: Sendable {
         ("slave_parallel_mode", "optimistic", "followers keep up with the leader"),
     ]
 
+    /// From where this machine's agent connects to a server that listens on `host`.
+    private static func ownAddresses(_ host: String) -> [String] {
+        let loopback = ["127.0.0.1", "::1"]
+        return IPAddress(host) == nil || loopback.contains(host) ? loopback : loopback + [host]
+    }
+
     /// The text of the option file.
     func render() -> String {
         var lines = [
@@ -61,6 +70,9 @@ struct ServerOptions: Sendable {
             "max_allowed_packet=1G",
             "slave_max_allowed_packet=1G",
         ]
+        if takesProxyHeaders {
+            lines += ["proxy_protocol_networks=" + ServerOptions.ownAddresses(host).joined(separator: ",")]
+        }
         lines += extra
         lines += [
             "datadir=\(paths.data)", "socket=\(paths.socket)", "pid_file=\(paths.pidFile)", "tmpdir=\(paths.temporary)",

@@ -338,7 +338,8 @@ struct AgentAssembly {
                 options: ServerOptions(
                     paths: ServerPaths(dataDirectory: configuration.node.dataDirectory), number: number,
                     host: database.host,
-                    port: database.port, extra: database.serverOptions, user: geteuid() == 0 ? "root" : nil),
+                    port: database.port, extra: database.serverOptions, user: geteuid() == 0 ? "root" : nil,
+                    takesProxyHeaders: configuration.proxy.enabled && configuration.proxy.proxyProtocolToServer),
                 logger: logger, threads: threads)
         }
         guard let start = database.startCommand, let fence = database.fenceCommand else {

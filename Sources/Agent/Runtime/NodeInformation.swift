@@ -23,6 +23,8 @@ final class NodeInformation: ClusterInformation {
 
     func galeraEndpoints() async -> [EndpointHealth] { await node.galeraEndpoints }
 
+    func route() async -> NodeRoute? { await node.route }
+
     func writeRoute() async -> WriteRoute {
         switch await node.writeTarget {
         case .here: .local(pool)

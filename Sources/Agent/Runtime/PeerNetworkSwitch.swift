@@ -40,6 +40,12 @@ final class PeerNetworkSwitch: PeerNetworkDelegate {
         NodeLoop.assumeIsolated { node?.peerNetwork(network, idOf: peer) }
     }
 
+    func peerNetwork(_ network: PeerNetwork, databaseFor hello: PeerHello) -> TunnelTarget {
+        NodeLoop.assumeIsolated {
+            node?.peerNetwork(network, databaseFor: hello) ?? .refused("this node is still starting")
+        }
+    }
+
     func peerNetwork(_ network: PeerNetwork, request: ByteBuffer, from hello: PeerHello) -> EventLoopFuture<ByteBuffer>
     {
         NodeLoop.assumeIsolated {

@@ -16,7 +16,8 @@ struct ProxyAssembly {
     func make(_ node: Node, _ readiness: Readiness) async throws -> MySQLProxy {
         let accounts = ProxyAccounts(try administration())
         let proxy = MySQLProxy(
-            try settings(number: node.identity.number), accounts: accounts,
+            try ProxySettings.make(configuration, number: node.identity.number.rawValue), accounts: accounts,
+            dialler: configuration.proxy.tunnel ? TunnelDialler(network: node.network) : TCPDialler(),
             group: MultiThreadedEventLoopGroup.singleton, logger: logger
         ) { _ in readiness.reached(.proxy) }
         await NodeLoop.run {
@@ -26,26 +27,6 @@ struct ProxyAssembly {
             topology.refresh()
         }
         return proxy
-    }
-
-    private func settings(number: NodeNumber) throws -> ProxyConfiguration {
-        let proxy = configuration.proxy
-        guard let bind = PeerAddress(proxy.bindAddress) else {
-            throw AgentError("proxy.bind_address = \(proxy.bindAddress) is not host:port")
-        }
-        var settings = ProxyConfiguration(
-            host: bind.host == "*" ? "0.0.0.0" : bind.host, port: bind.port, number: number.rawValue)
-        settings.readConsistency = Gateway.ReadConsistency(rawValue: proxy.readConsistency.rawValue) ?? .causal
-        settings.connectionsMax = proxy.maxConnections
-        settings.failoverWait = .milliseconds(Int64(proxy.failoverWaitMs))
-        settings.causalTimeout = .milliseconds(Int64(proxy.causalTimeoutMs))
-        settings.resolvesLoopback = !configuration.database.managed
-        settings.allowsStaleReads = proxy.staleReads == .allow
-        if let certificate = proxy.tlsCertificate, let key = proxy.tlsPrivateKey {
-            try settings.useTLS(certificate: certificate, privateKey: key)
-            settings.requiresTLS = proxy.tlsRequired
-        }
-        return settings
     }
 
     /// The session by which accounts are read: root's own through the socket, or an attached server's account.

@@ -71,8 +71,9 @@ final class ProxyTopology {
         return Key(leader: number, term: raft.term, address: address(of: member, report))
     }
 
-    /// A database that listens on another machine's loopback is reached through that machine's agent.
+    /// Another machine's database is reached through that machine's agent if so configured; then it may listen on loopback only.
     private func address(of member: Member, _ report: PeerReport) -> BackendAddress {
+        if node.configuration.proxy.tunnel { return .member(member.number.rawValue) }
         guard let sql = report.sql.flatMap({ PeerAddress($0) }) else { return .member(member.number.rawValue) }
         let isElsewhere = PeerAddress(member.address).map { !$0.isLoopback } ?? true
         return sql.isLoopback && isElsewhere

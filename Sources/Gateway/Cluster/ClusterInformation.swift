@@ -12,6 +12,9 @@ public protocol ClusterInformation: Sendable {
     /// Empty when this node bridges no Galera cluster.
     func galeraEndpoints() async -> [EndpointHealth]
 
+    /// What a proxy elsewhere must know; nil when no proxy has a use for this node.
+    func route() async -> NodeRoute?
+
     func writeRoute() async -> WriteRoute
     /// The LSN of a transaction that this node, the leader, has just committed. Nil when it is not known (the transaction
     /// changed nothing, or its LSN is not at hand); the write succeeded all the same.
@@ -22,6 +25,7 @@ public protocol ClusterInformation: Sendable {
 
 extension ClusterInformation {
     public func galeraEndpoints() async -> [EndpointHealth] { [] }
+    public func route() async -> NodeRoute? { nil }
 }
 
 /// Where a write goes now.

@@ -6,6 +6,26 @@ extension Channel {
         do { return try syncOptions?.getOption(.bufferedWritableBytes) ?? 0 } catch { return 0 }
     }
 
+    /// Stops and starts reading.
+    func setReading(_ reads: Bool) {
+        do { try syncOptions?.setOption(.autoRead, value: reads) } catch {
+            // Only a closed channel refuses; its end is reported by channelInactive.
+        }
+    }
+
+    /// Bounds what one turn of the loop reads for a tunnel.
+    func readTunnelPieces() {
+        do {
+            try syncOptions?.setOption(
+                .recvAllocator,
+                value: AdaptiveRecvByteBufferAllocator(
+                    minimum: 2_048, initial: 4_096, maximum: TunnelLimits.readBytesMax))
+            try syncOptions?.setOption(.maxMessagesPerRead, value: 1)
+        } catch {
+            // As above.
+        }
+    }
+
     /// Lets writability change when the unsent bytes pass `mark`, in either direction.
     func setMark(at mark: Int) {
         do { try syncOptions?.setOption(.writeBufferWaterMark, value: .init(low: mark, high: mark)) } catch {

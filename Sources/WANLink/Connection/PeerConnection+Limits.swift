@@ -17,12 +17,14 @@ extension PeerConnection {
             switch purpose {
             case .control, .request: controlFrameBytesMax
             case .bulk: bulkFrameBytesMax
+            case .tunnel: TunnelLimits.frameBytesMax
             }
         }
         func queueBytesMax(_ purpose: ConnectionPurpose) -> Int {
             switch purpose {
             case .control, .request: controlQueueBytesMax
             case .bulk: bulkLineBytesMax
+            case .tunnel: TunnelLimits.unsentBytesMax
             }
         }
     }

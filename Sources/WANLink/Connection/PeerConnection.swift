@@ -86,6 +86,15 @@ final class PeerConnection: ChannelInboundHandler, RemovableChannelHandler {
         return max(0, limits.queueBytesMax(hello.purpose) - unsentBytes)
     }
 
+    /// Whether the channel reads by itself, as all do but tunnels that are held up.
+    private var isChannelReading: Bool {
+        do { return try context?.channel.syncOptions?.getOption(.autoRead) ?? true } catch { return true }
+    }
+
+    /// Stops and starts reading, for what flows through a tunnel.
+    func setReading(_ reads: Bool) { context?.channel.setReading(reads) }
+    func readTunnelPieces() { context?.channel.readTunnelPieces() }
+
     // MARK: Sending
 
     /// Sends one frame at once. Header and parts go out in one `writev`, large parts uncopied.
@@ -242,7 +251,8 @@ final class PeerConnection: ChannelInboundHandler, RemovableChannelHandler {
             guard ticksOutsideConversation >= Keepalive.ticksPerTimeout else { return }
             close(reason: "no handshake within \(limits.timeout.nanoseconds / 1_000_000) ms")
         case .established:
-            if takesBulk() { keepalive.heard() }
+            // What is not read can't be heard either: the one who does not read bounds that.
+            if takesBulk() || !isChannelReading { keepalive.heard() }
             switch keepalive.tick() {
             case .dead: fail("silent for \(limits.timeout.nanoseconds / 1_000_000) ms")
             case .ping: ping(context: context)
@@ -252,6 +262,8 @@ final class PeerConnection: ChannelInboundHandler, RemovableChannelHandler {
     }
 
     private func ping(context: ChannelHandlerContext) {
+        // While the other side of a tunnel does not read, pings would pile up; it does not wait for them either.
+        if hello?.purpose == .tunnel, unsentBytes > 0 { return }
         write(.ping, [ByteBuffer(integer: NIODeadline.now().uptimeNanoseconds)], context: context)
         context.flush()
     }
@@ -281,10 +293,12 @@ final class PeerConnection: ChannelInboundHandler, RemovableChannelHandler {
             (.credit, .dialled, true) where hello?.purpose == .bulk,
             (.bulk, .accepted, true) where hello?.purpose == .bulk,
             (.request, .accepted, true) where hello?.purpose == .request,
-            (.response, .dialled, true) where hello?.purpose == .request:
+            (.response, .dialled, true) where hello?.purpose == .request,
+            (.opened, .dialled, true) where hello?.purpose == .tunnel,
+            (.data, _, true) where hello?.purpose == .tunnel:
             owner?.connection(self, received: frame)
         case (.hello, _, _), (.welcome, _, _), (.refusal, _, _), (.ping, _, _), (.pong, _, _), (.control, _, _),
-            (.bulk, _, _), (.request, _, _), (.response, _, _), (.credit, _, _):
+            (.bulk, _, _), (.request, _, _), (.response, _, _), (.credit, _, _), (.opened, _, _), (.data, _, _):
             fail(HandshakeError.unexpected(frame.type).description)
         }
     }

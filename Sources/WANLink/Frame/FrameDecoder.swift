@@ -59,7 +59,11 @@ struct FrameDecoder {
         }
         let missing = FrameHeader.byteCount - headerBytes.readableBytes
         if var piece = input.readSlice(length: min(missing, input.readableBytes)) { headerBytes.writeBuffer(&piece) }
-        guard headerBytes.readableBytes == FrameHeader.byteCount else { return nil }
+        guard headerBytes.readableBytes == FrameHeader.byteCount else {
+            // An idle connection holds no read buffer.
+            input = ByteBuffer()
+            return nil
+        }
         defer { headerBytes.clear() }
         return try FrameHeader.read(from: &headerBytes, frameBytesMax: frameBytesMax)
     }

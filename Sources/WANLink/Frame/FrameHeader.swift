@@ -21,6 +21,10 @@ enum FrameType: UInt8, CaseIterable, Sendable {
     case response = 9
     /// On a bulk connection, against the stream: a ``CreditMessage``.
     case credit = 10
+    /// The accepting side of a tunnel has reached its database: the address that the database sees, as UTF-8.
+    case opened = 11
+    /// On a tunnel that is open, in both directions: bytes.
+    case data = 12
 }
 
 /// The 16 bytes before every payload, integers in network order:

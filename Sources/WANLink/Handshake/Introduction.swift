@@ -31,6 +31,9 @@ enum Introduction {
         if hello.purpose == .bulk, hello.stream == nil || !hello.features.contains(.bulkSessions) {
             return .refusal("the caller's release is too old for this node's bulk lines; upgrade it")
         }
+        if hello.purpose == .tunnel, !hello.features.contains(.tunnels) {
+            return .refusal("the caller asks for a tunnel and does not know what that is")
+        }
         if hello.purpose != .request, let reason = objection(to: hello, me: me) { return .refusal(reason) }
         let version = min(hello.protocols.upperBound, mine.upperBound)
         return .welcome(

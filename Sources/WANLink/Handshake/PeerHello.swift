@@ -9,6 +9,8 @@ public enum ConnectionPurpose: UInt8, Sendable, CaseIterable {
     case bulk = 2
     /// One request and its answer, from a node that need not belong to the cluster yet.
     case request = 3
+    /// A client's conversation with this node's database: bytes in both directions.
+    case tunnel = 4
 }
 
 /// Optional parts of the protocol; a connection uses those that both sides offer.
@@ -21,7 +23,10 @@ public struct LinkFeatures: OptionSet, Sendable, Hashable {
     /// Bulk frames may hold pieces of a zstd stream.
     static let zstd = LinkFeatures(rawValue: 1 << 1)
 
-    static let supported: LinkFeatures = [.bulkSessions, .zstd]
+    /// Connections may be tunnels to the database.
+    static let tunnels = LinkFeatures(rawValue: 1 << 2)
+
+    static let supported: LinkFeatures = [.bulkSessions, .zstd, .tunnels]
 }
 
 /// Which stream of which session a bulk connection is.

@@ -17,16 +17,18 @@ final class Listener: PeerConnectionOwner {
     private var refusalLimiter = LogLimiter()
     private var fullLimiter = LogLimiter()
     private var gate = AcceptGate()
+    private let tunnels: TunnelDesk
 
     init(network: PeerNetwork) {
         self.network = network
         self.logger = network.configuration.logger
         self.acceptedMax = network.configuration.acceptedConnectionsMax
+        tunnels = TunnelDesk(network.configuration, on: network.eventLoop)
     }
 
     /// Puts a connection on a newly accepted channel; throws when there are too many already.
     func accept(_ channel: any Channel) throws {
-        guard let network, accepted.count < acceptedMax else {
+        guard let network, accepted.count - tunnels.count < acceptedMax else {
             fullLimiter.warn(
                 logger, "\(acceptedMax) connections are open to the peer listener, a further one is closed")
             throw PeerNetworkError(.refused, "too many connections")
@@ -68,6 +70,7 @@ final class Listener: PeerConnectionOwner {
     func drop(_ peer: NodeNumber, reason: String) {
         controlLines[peer]?.close(reason: reason)
         receivers.removeValue(forKey: peer)?.abandon(reason: reason)
+        tunnels.drop(peer, reason: reason)
     }
 
     func closeAll(reason: String) { for connection in accepted.values { connection.close(reason: reason) } }
@@ -80,6 +83,7 @@ final class Listener: PeerConnectionOwner {
         switch purpose {
         case .control: if controlLines[peer] === connection { controlLines[peer] = nil }
         case .bulk: receivers[peer]?.remove(connection)
+        case .tunnel: tunnels.lineClosed(connection)
         case .request: break
         }
     }
@@ -93,6 +97,9 @@ final class Listener: PeerConnectionOwner {
         if case .welcome = verdict, hello.purpose != .request,
             let reason = network.delegate?.peerNetwork(network, authorize: hello)
         {
+            verdict = .refusal(reason)
+        }
+        if case .welcome = verdict, hello.purpose == .tunnel, let reason = tunnels.objection(to: hello, network) {
             verdict = .refusal(reason)
         }
         if case .refusal(let reason) = verdict {
@@ -115,6 +122,7 @@ final class Listener: PeerConnectionOwner {
             let receiver = receivers[peer] ?? BulkReceiver(from: peer, network: network)
             receivers[peer] = receiver
             receiver.add(connection)
+        case .tunnel: return tunnels.open(connection, hello, network)
         case .request: return
         }
         logger.debug("\(hello.purpose) line from member \(peer) at \(hello.remoteAddress) is up")
@@ -127,7 +135,8 @@ final class Listener: PeerConnectionOwner {
         case (.control, .some(let peer)): delegate.peerNetwork(network, control: frame.payload, from: peer)
         case (.bulk, .some(let peer)): receivers[peer]?.received(frame.payload, on: connection)
         case (.request, _): answer(frame.payload, on: connection, network: network, delegate: delegate)
-        case (.control, .none), (.bulk, .none): connection.close(reason: "no member number")
+        case (.tunnel, .some): tunnels.received(frame.payload, on: connection)
+        case (.control, .none), (.bulk, .none), (.tunnel, .none): connection.close(reason: "no member number")
         }
     }
 
@@ -148,14 +157,16 @@ final class Listener: PeerConnectionOwner {
             }
     }
 
-    func connectionWritable(_ connection: PeerConnection) {}
+    func connectionWritable(_ connection: PeerConnection) { tunnels.lineWritable(connection) }
 
     func connectionClosed(_ connection: PeerConnection, reason: String) {
         guard let hello = connection.hello else {
             garbageLimiter.warn(logger, "closed a connection from \(connection.remoteAddress): \(reason)")
             return
         }
-        guard hello.purpose != .request, connection.establishedAt != nil, let peer = hello.number else { return }
+        guard hello.purpose != .request, hello.purpose != .tunnel, connection.establishedAt != nil,
+            let peer = hello.number
+        else { return }
         logger.info("\(hello.purpose) line from member \(peer) at \(connection.remoteAddress) is down: \(reason)")
     }
 }

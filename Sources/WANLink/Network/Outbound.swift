@@ -15,11 +15,14 @@ enum Outbound {
 
     /// Connects and puts `connection` on the new channel. On the loop, before and after.
     ///
-    /// - Parameter failed: called with the reason when there is no connection; otherwise the connection's owner hears
-    ///   of it.
+    /// - Parameters:
+    ///   - extend: adds what comes behind the connection.
+    ///   - failed: called with the reason when there is no connection; otherwise the connection's owner hears
+    ///     of it.
     static func connect(
         _ connection: PeerConnection, to address: PeerAddress, on eventLoop: any EventLoop, timeout: TimeAmount,
-        protect: Protection?, failed: @escaping (String) -> Void
+        protect: Protection?, extend: @escaping (any Channel) throws -> Void = { _ in },
+        failed: @escaping (String) -> Void
     ) {
         let bootstrap = ClientBootstrap(group: eventLoop)
             .connectTimeout(timeout)
@@ -34,6 +37,7 @@ enum Outbound {
                     try channel.pipeline.syncOperations.addHandler(ReadsBetweenFlushes())
                     try protect?(channel, connection)
                     try channel.pipeline.syncOperations.addHandler(connection)
+                    try extend(channel)
                 } catch {
                     channel.close(promise: nil)
                     failed("\(address) closed the connection at once")

@@ -30,6 +30,8 @@ extension PeerNetwork {
         public var payloads: any BulkPayloads = OpaquePayloads()
         /// Accepted connections of all kinds, handshake done or not.
         public var acceptedConnectionsMax = 512
+        /// Tunnels to this node's database, which do not count above.
+        public var tunnelsMax = 2_000
         /// nil: without TLS.
         public var security: LinkSecurity?
         public var logger: Logger

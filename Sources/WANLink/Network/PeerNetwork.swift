@@ -27,6 +27,7 @@ public final class PeerNetwork: @unchecked Sendable {
     var security: LinkSecurity?
     public var isSecured: Bool { configuration.security != nil }
     var admitsStrangers = false
+    var tunnelTurns = TunnelTurns()
     private lazy var listener = Listener(network: self)
 
     private init(
@@ -228,6 +229,9 @@ public final class PeerNetwork: @unchecked Sendable {
     }
 
     var acceptedCount: Int { listener.connections.count }
+
+    /// Where a peer is dialled; nil when it is none, or its address makes no sense.
+    func peerAddress(of peer: NodeNumber) -> PeerAddress? { links[peer].flatMap { PeerAddress($0.address) } }
 
     // MARK: For the listener
 

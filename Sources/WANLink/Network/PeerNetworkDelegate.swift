@@ -29,9 +29,25 @@ public protocol PeerNetworkDelegate: AnyObject, Sendable {
     /// The `node.id` of a member, if it is known: the node that answers there must show a certificate of that name.
     func peerNetwork(_ network: PeerNetwork, idOf peer: NodeNumber) -> String?
 
+    /// Where a member's clients find this node's database. The caller has been authorized before.
+    func peerNetwork(_ network: PeerNetwork, databaseFor hello: PeerHello) -> TunnelTarget
+
     /// A request from a node that need not belong to the cluster. A failure's description is sent as the refusal.
     ///
     /// - Parameter hello: who asks. Number and id are as it says; with TLS its ``PeerHello/certificate`` is verified, and
     ///   nil for a caller that has none yet.
     func peerNetwork(_ network: PeerNetwork, request: ByteBuffer, from hello: PeerHello) -> EventLoopFuture<ByteBuffer>
+}
+
+/// What a member that asks for this node's database gets.
+public enum TunnelTarget: Sendable, Equatable {
+    case database(PeerAddress)
+    /// With the reason, which both sides log.
+    case refused(String)
+}
+
+extension PeerNetworkDelegate {
+    public func peerNetwork(_ network: PeerNetwork, databaseFor hello: PeerHello) -> TunnelTarget {
+        .refused("this node lends nobody its database")
+    }
 }

@@ -1,65 +1,11 @@
 import Foundation
 import Gateway
-import Glibc
 import LabSupport
 import MariaDBClient
-import MariaDBWire
-import NIOCore
 import Testing
 
 /// Clients that break the protocol are turned away; nobody else notices.
 @Suite("Abuse of the proxy", .serialized) struct ProxyAbuseTests {
-    /// A client that can say anything.
-    private final class RawClient {
-        let descriptor: Int32
-
-        init(port: Int) throws {
-            descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-            var address = sockaddr_in()
-            address.sin_family = sa_family_t(AF_INET)
-            address.sin_port = in_port_t(port).bigEndian
-            address.sin_addr.s_addr = in_addr_t(0x7F00_0001).bigEndian
-            let connected = withUnsafePointer(to: &address) {
-                $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                    connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
-                }
-            }
-            guard connected == 0 else { throw LabError("connect: errno \(errno)") }
-            var limit = timeval(tv_sec: 10, tv_usec: 0)
-            setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
-        }
-
-        deinit { Glibc.close(descriptor) }
-
-        func send(_ bytes: [UInt8]) { _ = Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL)) }
-
-        /// What came, at most `count` bytes; empty when the other side has closed.
-        func receive(_ count: Int = 4_096) -> [UInt8] {
-            var bytes = [UInt8](repeating: 0, count: count)
-            let got = recv(descriptor, &bytes, count, 0)
-            return got > 0 ? Array(bytes.prefix(got)) : []
-        }
-
-        func packet(_ payload: [UInt8], sequence: UInt8) {
-            let count = payload.count
-            send([UInt8(count & 0xFF), UInt8(count >> 8 & 0xFF), UInt8(count >> 16), sequence] + payload)
-        }
-
-        /// Logs in as `bare`, who needs no password.
-        func login() throws {
-            _ = receive()
-            var response = HandshakeResponse(
-                capabilities: [.protocol41, .secureConnection, .pluginAuthentication, .lengthEncodedAuthentication],
-                user: "bare", authentication: [], plugin: "mysql_native_password")
-            response.packetBytesMax = 1 << 24
-            var payload = ByteBuffer()
-            response.write(to: &payload)
-            packet(Array(buffer: payload), sequence: 1)
-            let answer = receive()
-            guard answer.count > 4, answer[4] == 0 else { throw LabError("login refused: \(answer)") }
-        }
-    }
-
     private func withProxy(
         settings: @Sendable (inout ProxyConfiguration) -> Void = { _ in },
         _ body: (ProxyFixture) async throws -> Void

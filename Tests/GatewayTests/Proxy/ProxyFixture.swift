@@ -18,7 +18,8 @@ final class ProxyFixture: Sendable {
 
     static let password = "app-secret"
 
-    /// Runs `body` with a proxy whose leader is `leader`; accounts: `app` with ``password``, `bare` without one.
+    /// Runs `body` with a proxy whose leader is `leader`; accounts: `app` with ``password``, `bare` without one, and `far` without one
+    /// from 203.0.113.* only.
     static func with<Value: Sendable>(
         leader: MariaDBServer, replica: MariaDBServer? = nil,
         settings: @Sendable (inout ProxyConfiguration) -> Void = { _ in },
@@ -99,6 +100,7 @@ final class ProxyFixture: Sendable {
                         ])
                 ]
             case "bare": [ProxyAccount(host: "%", user: "bare", methods: [.empty])]
+            case "far": [ProxyAccount(host: "203.0.113.%", user: "far", methods: [.empty])]
             default: []
             }
         }
@@ -111,7 +113,8 @@ final class ProxyFixture: Sendable {
             CREATE DATABASE IF NOT EXISTS shop CHARACTER SET utf8mb4;
             CREATE OR REPLACE USER app@'%' IDENTIFIED BY '\(password)'; GRANT ALL ON shop.* TO app@'%';
             GRANT RELOAD, PROCESS ON *.* TO app@'%';
-            CREATE OR REPLACE USER bare@'%'; GRANT ALL ON shop.* TO bare@'%'
+            CREATE OR REPLACE USER bare@'%'; GRANT ALL ON shop.* TO bare@'%';
+            CREATE OR REPLACE USER far@'203.0.113.%'; GRANT ALL ON shop.* TO far@'203.0.113.%'
             """)
     }
 

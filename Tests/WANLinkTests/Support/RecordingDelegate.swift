@@ -19,12 +19,15 @@ final class RecordingDelegate: PeerNetworkDelegate {
     private let objection: @Sendable (PeerHello) -> String?
     private let answer: @Sendable (ByteBuffer) -> Result<ByteBuffer, PeerNetworkError>
     private let idOf: @Sendable (NodeNumber) -> String?
+    private let database: TunnelTarget
 
     init(
         objection: @escaping @Sendable (PeerHello) -> String? = { _ in nil },
         answer: @escaping @Sendable (ByteBuffer) -> Result<ByteBuffer, PeerNetworkError> = { .success($0) },
-        idOf: @escaping @Sendable (NodeNumber) -> String? = { "node-\($0)" }
+        idOf: @escaping @Sendable (NodeNumber) -> String? = { "node-\($0)" },
+        database: TunnelTarget = .refused("no database")
     ) {
+        self.database = database
         self.idOf = idOf
         self.objection = objection
         self.answer = answer
@@ -64,6 +67,7 @@ final class RecordingDelegate: PeerNetworkDelegate {
         return objection(hello)
     }
     func peerNetwork(_ network: PeerNetwork, idOf peer: NodeNumber) -> String? { idOf(peer) }
+    func peerNetwork(_ network: PeerNetwork, databaseFor hello: PeerHello) -> TunnelTarget { database }
     func peerNetwork(
         _ network: PeerNetwork, request: ByteBuffer, from hello: PeerHello
     ) -> EventLoopFuture<ByteBuffer> {

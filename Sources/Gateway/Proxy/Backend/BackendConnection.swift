@@ -50,6 +50,11 @@ final class BackendConnection: ChannelInboundHandler, @unchecked Sendable {  // 
     private(set) var isEnded = false
     private weak var owner: (any BackendOwner)?
     private var login: BackendLogin
+    /// Said before all else, so that the database takes the connection for the client's; nil for nothing.
+    private let header: ProxyHeader?
+    private var isBegun = false
+    /// Where it is not the connection's own.
+    private var seenAddress: String?
     private var decoder = PacketDecoder(payloadBytesMax: 1 << 20)
     private var context: ChannelHandlerContext?
     /// Bytes that were not understood yet.
@@ -65,8 +70,10 @@ final class BackendConnection: ChannelInboundHandler, @unchecked Sendable {  // 
     }
 
     init(
-        address: BackendAddress, isReplica: Bool, epoch: UInt64, login: BackendLogin, owner: any BackendOwner
+        address: BackendAddress, isReplica: Bool, epoch: UInt64, login: BackendLogin, header: ProxyHeader? = nil,
+        owner: any BackendOwner
     ) {
+        self.header = header
         self.address = address
         self.isReplica = isReplica
         self.epoch = epoch
@@ -82,6 +89,39 @@ final class BackendConnection: ChannelInboundHandler, @unchecked Sendable {  // 
     var isWritable: Bool { context?.channel.isWritable ?? false }
     /// Whether one of the proxy's own statements is under way.
     var isRunning: Bool { running != nil }
+
+    // MARK: From one client to the next
+
+    /// Whether its session has left it so that another may log in on it.
+    var isReusable: Bool {
+        isReady && !isEnded && running == nil && pending == nil && header == nil && syncedMultiStatements == nil
+            && login.earlier != nil
+    }
+
+    /// Another owner hears of it from now on.
+    func hand(to owner: any BackendOwner) {
+        self.owner = owner
+        setReading(true)
+    }
+
+    func fits(_ login: BackendLogin) -> Bool { self.login.earlier.map(login.fits) ?? false }
+
+    /// The address that the database sees; nil before there is a connection.
+    var visibleAddress: String? { seenAddress ?? context?.channel.localAddress?.ipAddress }
+
+    /// Logs another client in. The new owner hears of it as of a first login.
+    func begin(_ login: BackendLogin, owner: any BackendOwner) {
+        guard let earlier = self.login.earlier else { return }
+        self.login = login
+        self.owner = owner
+        isReady = false
+        (syncedVersion, syncedSchema) = (nil, nil)
+        decoder = PacketDecoder(payloadBytesMax: 1 << 20)
+        var packet = ByteBuffer()
+        packet.writePacket(self.login.changeUser(earlier), sequence: 0)
+        send(packet)
+        flush()
+    }
 
     // MARK: What the session asks
 
@@ -152,7 +192,27 @@ final class BackendConnection: ChannelInboundHandler, @unchecked Sendable {  // 
 
     // MARK: The channel
 
-    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        if context.channel.isActive { begin() }
+    }
+
+    func channelActive(context: ChannelHandlerContext) { begin() }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        guard let told = event as? DatabaseSees else { return context.fireUserInboundEventTriggered(event) }
+        seenAddress = told.address
+    }
+
+    private func begin() {
+        guard !isBegun, let header else { return }
+        isBegun = true
+        var bytes = ByteBuffer()
+        header.write(to: &bytes)
+        send(bytes)
+        flush()
+    }
+
     func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
@@ -194,7 +254,7 @@ final class BackendConnection: ChannelInboundHandler, @unchecked Sendable {  // 
     }
 
     private func receiveLogin(_ bytes: inout ByteBuffer) {
-        if let address = context?.channel.localAddress?.ipAddress, login.greeting == nil,
+        if header == nil, let address = visibleAddress, login.greeting == nil,
             owner?.backend(self, mayLogInFrom: address) == false
         {
             return refuseAddress(address)

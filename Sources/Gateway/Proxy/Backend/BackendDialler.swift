@@ -10,6 +10,13 @@ public protocol BackendDialler: Sendable {
     ) -> EventLoopFuture<any Channel>
 }
 
+/// Fired through a connection's pipeline, before the database's first bytes, where the database sees another address than the
+/// connection's own.
+public struct DatabaseSees: Sendable {
+    public var address: String
+    public init(address: String) { self.address = address }
+}
+
 /// Plain TCP.
 public struct TCPDialler: BackendDialler {
     public var timeout: TimeAmount
@@ -36,7 +43,10 @@ public struct TCPDialler: BackendDialler {
 
 struct UnreachableBackend: Error, CustomStringConvertible {
     var address: BackendAddress
-    var description: String { "there is no way to \(address) from here" }
+    var description: String {
+        "the database of \(address) listens on its own loopback only; set proxy.tunnel = true on all members, or let it listen "
+            + "on an address that the others reach"
+    }
 }
 
 /// What one connection may hold: reads grow with the stream, writes stop the other side's reading.

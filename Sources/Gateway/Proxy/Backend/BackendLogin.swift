@@ -14,11 +14,19 @@ struct BackendLogin {
 
     private enum State { case greeting, result }
 
+    /// What an earlier login on the same connection left: the server's greeting, what it agreed to, and its last salt.
+    struct Earlier {
+        var greeting: HandshakeV10
+        var capabilities: Capabilities
+        var salt: [UInt8]
+    }
+
     /// As the client said it; the authentication is replaced.
     private var response: HandshakeResponse
     private let secret: BackendSecret
     private var state = State.greeting
     private(set) var greeting: HandshakeV10?
+    private var salt: [UInt8] = []
     /// What both sides can: bytes pass unchanged only with the flags that the client has.
     private(set) var capabilities: Capabilities = []
     /// The flags of the final OK.
@@ -45,16 +53,11 @@ struct BackendLogin {
     private mutating func answer(_ packet: Packet) throws(WireError) -> Step {
         let greeting = try HandshakeV10(packet.payload)
         self.greeting = greeting
+        salt = greeting.salt
         guard greeting.capabilities.isSuperset(of: [.protocol41, .pluginAuthentication, .sessionTracking]) else {
             return .broken("\(greeting.serverVersion) is too old a server: it can't track sessions")
         }
-        var flags = response.capabilities.subtracting([.tls, .compress, .connectWithDatabase])
-        flags.formUnion([
-            .protocol41, .secureConnection, .pluginAuthentication, .lengthEncodedAuthentication, .sessionTracking,
-        ])
-        if response.database != nil { flags.insert(.connectWithDatabase) }
-        if response.attributes == nil { flags.remove(.connectAttributes) }
-        capabilities = flags.intersection(greeting.capabilities.union(.longPassword))
+        capabilities = agreed(greeting)
         response.capabilities = capabilities
         response.plugin = NativePassword.plugin
         response.authentication = secret.nativeReply(salt: greeting.salt)
@@ -62,6 +65,47 @@ struct BackendLogin {
         var payload = ByteBuffer()
         response.write(to: &payload)
         return .send(payload, sequence: packet.sequence &+ 1)
+    }
+
+    private func agreed(_ greeting: HandshakeV10) -> Capabilities {
+        var flags = response.capabilities.subtracting([.tls, .compress, .connectWithDatabase])
+        flags.formUnion([
+            .protocol41, .secureConnection, .pluginAuthentication, .lengthEncodedAuthentication, .sessionTracking,
+        ])
+        if response.database != nil { flags.insert(.connectWithDatabase) }
+        if response.attributes == nil { flags.remove(.connectAttributes) }
+        return flags.intersection(greeting.capabilities.union(.longPassword))
+    }
+
+    // MARK: On a connection that somebody else has logged in on
+
+    var earlier: Earlier? { greeting.map { Earlier(greeting: $0, capabilities: capabilities, salt: salt) } }
+
+    /// Whether both sides understand each other on that connection as on one of this login's own.
+    func fits(_ earlier: Earlier) -> Bool {
+        secret != .relayed
+            && agreed(earlier.greeting).subtracting(.connectWithDatabase)
+                == earlier.capabilities.subtracting(.connectWithDatabase)
+    }
+
+    /// The command that begins this login there; what comes back is for ``receive(_:)``.
+    mutating func changeUser(_ earlier: Earlier) -> ByteBuffer {
+        greeting = earlier.greeting
+        capabilities = earlier.capabilities
+        salt = earlier.salt
+        state = .result
+        let reply = secret.nativeReply(salt: salt)
+        var payload = ByteBuffer(bytes: [Command.changeUser])
+        payload.writeNullTerminatedString(response.user)
+        payload.writeInteger(UInt8(reply.count))
+        payload.writeBytes(reply)
+        payload.writeNullTerminatedString(response.database ?? "")
+        payload.writeInteger(UInt16(response.characterSet), endianness: .little)
+        payload.writeNullTerminatedString(NativePassword.plugin)
+        if capabilities.contains(.connectAttributes), let attributes = response.attributes {
+            payload.writeImmutableBuffer(attributes)
+        }
+        return payload
     }
 
     private mutating func result(_ packet: Packet) throws(WireError) -> Step {
@@ -75,6 +119,7 @@ struct BackendLogin {
             guard request.plugin == NativePassword.plugin else {
                 return .broken("the account wants to log in with \(request.plugin), which the proxy can't do for it")
             }
+            salt = request.data
             return .send(ByteBuffer(bytes: secret.nativeReply(salt: request.data)), sequence: packet.sequence &+ 1)
         default: return .broken("an unexpected answer to the login")
         }

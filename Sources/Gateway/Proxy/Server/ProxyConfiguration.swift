@@ -26,6 +26,12 @@ public struct ProxyConfiguration: Sendable {
     public var loginTimeout = TimeAmount.seconds(10)
     /// Whether the databases take loopback for `localhost`: not with `skip_name_resolve`.
     public var resolvesLoopback = true
+    /// Connections to databases that are kept for the next clients, on each event loop; 0 for none.
+    public var poolMax = 0
+    /// From where a PROXY header may come before a client's login.
+    public var proxyProtocolNetworks: [IPNetwork] = []
+    /// Whether databases are told the clients' addresses, by a header of the same kind.
+    public var tellsClientAddress = false
     /// For clients that ask for TLS; nil offers none.
     public var tls: NIOSSLContext?
     /// Whether others are refused.

@@ -1,3 +1,4 @@
+import Channels
 import ClusterCore
 import Logging
 import NIOConcurrencyHelpers
@@ -14,6 +15,7 @@ final class ProxyWorker: @unchecked Sendable {  // all state is confined to the 
     let logger: Logger
     private(set) var view = ProxyView()
     private var sessions: [UInt32: ProxySession] = [:]
+    let pool: BackendPool
     private var positions: [BackendAddress: GTIDPosition] = [:]
 
     init(
@@ -26,13 +28,24 @@ final class ProxyWorker: @unchecked Sendable {  // all state is confined to the 
         self.dialler = dialler
         self.shared = shared
         self.logger = logger
+        pool = BackendPool(connectionsMax: configuration.poolMax, on: eventLoop)
     }
 
     func update(_ view: ProxyView) {
         eventLoop.assertInEventLoop()
         if view.replica != self.view.replica { positions = [:] }
         self.view = view
+        pool.discard { !isCurrent($0) }
         for session in Array(sessions.values) { session.viewChanged() }
+    }
+
+    private func isCurrent(_ backend: BackendConnection) -> Bool {
+        backend.isReplica ? backend.address == view.replica : backend.epoch == view.leader?.epoch
+    }
+
+    /// What a session in order leaves: kept for the next one, or closed.
+    func release(_ backend: BackendConnection) {
+        if !(isCurrent(backend) && pool.offer(backend)) { backend.close() }
     }
 
     func opened(_ session: ProxySession) { sessions[session.connectionID] = session }
@@ -42,7 +55,10 @@ final class ProxyWorker: @unchecked Sendable {  // all state is confined to the 
         shared.remove(session.connectionID)
     }
 
-    func closeAll() { for session in Array(sessions.values) { session.close() } }
+    func closeAll() {
+        pool.close()
+        for session in Array(sessions.values) { session.close() }
+    }
 
     /// What the replica at an address is known to have applied.
     func applied(_ address: BackendAddress) -> GTIDPosition { positions[address] ?? GTIDPosition() }
@@ -74,6 +90,13 @@ final class ProxyShared: Sendable {
     init(number: UInt16, connectionsMax: Int) {
         self.connectionsMax = connectionsMax
         base = 1 << 31 | UInt32(number & 0x3FF) << 20
+    }
+
+    private let headerLimiter = NIOLockedValueBox(LogLimiter())
+
+    /// A line in ten seconds at most.
+    func warnOfHeader(_ logger: Logger, _ message: String) {
+        headerLimiter.withLockedValue { $0.warn(logger, message) }
     }
 
     private let lease = Atomic<UInt64>(UInt64.max)

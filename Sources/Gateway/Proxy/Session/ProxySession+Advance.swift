@@ -90,9 +90,10 @@ extension ProxySession {
 
     func open(_ address: BackendAddress, isReplica: Bool, epoch: UInt64) -> BackendConnection? {
         guard let hello else { return nil }
+        if let backend = reuse(address, isReplica: isReplica, epoch: epoch, hello) { return backend }
         let backend = BackendConnection(
             address: address, isReplica: isReplica, epoch: epoch,
-            login: BackendLogin(hello, schema: state.schema, secret: secret), owner: self)
+            login: BackendLogin(hello, schema: state.schema, secret: secret), header: headerForDatabases, owner: self)
         backend.syncedSchema = state.schema
         worker.dialler.connect(to: address, on: eventLoop) { channel in
             channel.eventLoop.makeCompletedFuture {
@@ -105,6 +106,21 @@ extension ProxySession {
             }
         }
         return backend
+    }
+
+    /// A connection that another client has left, on which this one logs in.
+    private func reuse(
+        _ address: BackendAddress, isReplica: Bool, epoch: UInt64, _ hello: HandshakeResponse
+    ) -> BackendConnection? {
+        let login = BackendLogin(hello, schema: state.schema, secret: secret)
+        let found = worker.pool.take {
+            $0.address == address && $0.isReplica == isReplica && $0.epoch == epoch && $0.fits(login)
+                && $0.visibleAddress.map { mayLogIn(from: $0) } == true
+        }
+        guard let found else { return nil }
+        found.begin(login, owner: self)
+        found.syncedSchema = state.schema
+        return found
     }
 
     // MARK: The session's state there

@@ -24,6 +24,7 @@ extension ProxySession {
 
     /// - Returns: whether there may be more to take.
     func receiveLogin() -> Bool {
+        guard !isFirst || takeProxyHeader() else { return false }
         let packet: Packet
         do throws(WireError) {
             guard let next = try decoder.next(from: &input) else { return false }
@@ -106,17 +107,15 @@ extension ProxySession {
             of: accounts, user: hello?.user ?? "", address: address, resolvesLoopback: worker.resolvesLoopback)
     }
 
-    /// A database sees the proxy's address. It must find the same account for it as for the client's: with another it would give rights
+    /// A database that is not told the client's address sees the proxy's. It must find the same account for it as for the client's: with another it would give rights
     /// that are meant for another host.
     func backend(_ backend: BackendConnection, mayLogInFrom address: String) -> Bool {
-        account(from: address)?.host == accountHost
+        mayLogIn(from: address)
     }
 
-    var clientAddress: String {
-        guard let address = context?.channel.remoteAddress?.ipAddress else { return "localhost" }
-        // IPv4 clients of a listener for both appear as ::ffff:10.0.0.1.
-        return address.hasPrefix("::ffff:") && address.contains(".") ? String(address.dropFirst(7)) : address
-    }
+    func mayLogIn(from address: String) -> Bool { account(from: address)?.host == accountHost }
+
+    var clientAddress: String { ends?.source.description ?? "localhost" }
 
     private func decided(_ decision: LoginDecision, usedPassword: Bool) {
         let user = hello?.user ?? ""

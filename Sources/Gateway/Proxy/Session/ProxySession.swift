@@ -37,6 +37,10 @@ final class ProxySession: ChannelInboundHandler, @unchecked Sendable {  // all s
     var hello: HandshakeResponse?
     var secret = BackendSecret.empty
     var isEncrypted = false
+    /// The client's address and ours; what a PROXY header says once there was one. nil without TCP.
+    var ends: ConnectionEnds?
+    /// Nothing of the client has been taken yet: a PROXY header may come.
+    var isFirst = true
     /// The accounts of the client's name, and the host pattern of the one that let it in.
     var accounts: [ProxyAccount] = []
     var accountHost = ""
@@ -104,6 +108,7 @@ final class ProxySession: ChannelInboundHandler, @unchecked Sendable {  // all s
 
     func channelActive(context: ChannelHandlerContext) {
         worker.opened(self)
+        ends = ConnectionEnds(accepted: context.channel)
         loginDeadline = eventLoop.scheduleTask(in: worker.configuration.loginTimeout) { [weak self] in
             guard let self, self.phase != .ready else { return }
             self.close()
@@ -187,13 +192,16 @@ final class ProxySession: ChannelInboundHandler, @unchecked Sendable {  // all s
     /// Ends everything; whatever is under way gets no answer, as when a server is lost.
     func close() {
         guard phase != .closed else { return }
+        // Of a client that leaves in the midst of something nobody knows what its connections still bring.
+        let leavesInOrder = phase == .ready && current == nil && answering == nil && streaming == nil && !isKilled
         phase = .closed
         loginDeadline?.cancel()
         waiting?.cancel()
         current = nil
         answering = nil
-        leader?.close()
-        replica?.close()
+        for backend in [leader, replica].compactMap({ $0 }) {
+            if leavesInOrder, secret != .relayed { worker.release(backend) } else { backend.close() }
+        }
         (leader, replica) = (nil, nil)
         statements = [:]
         input = ByteBuffer()

@@ -1,0 +1,145 @@
+import AsyncHTTPClient
+import ClusterCore
+import Foundation
+import Gateway
+import Logging
+import NIOCore
+import NIOHTTP1
+import NIOPosix
+import ServiceLifecycle
+import Synchronization
+
+/// Asks the members of a cluster, each a few times a second, where clients should go, and keeps a proxy told.
+final class ClusterPoller: Service {
+    private struct State {
+        var table: RouteTable
+        var known: Set<String> = []
+        var told: ProxyView?
+        var complaints: [String: String] = [:]
+    }
+
+    private static let interval = Duration.milliseconds(200)
+    private static let retryInterval = Duration.milliseconds(500)
+    private static let timeout = TimeAmount.seconds(1)
+    private static let answerBytesMax = 1 << 20
+
+    private let token: String?
+    private let logger: Logger
+    private let state: Mutex<State>
+    private let found: AsyncStream<String>
+    private let finding: AsyncStream<String>.Continuation
+    private let onChange: @Sendable (ProxyView) -> Void
+    private let onLease: @Sendable (Duration) -> Void
+
+    /// - Parameters:
+    ///   - members: `host:port` of some members' HTTP APIs; the others are learned from them.
+    ///   - token: of those APIs.
+    ///   - onChange: called with each new view.
+    ///   - onLease: called with the time for which the leader is known to be the only one.
+    init(
+        members: [String], token: String?, stalenessMax: Duration?, logger: Logger,
+        onChange: @escaping @Sendable (ProxyView) -> Void, onLease: @escaping @Sendable (Duration) -> Void
+    ) {
+        self.token = token
+        self.logger = logger
+        self.onChange = onChange
+        self.onLease = onLease
+        state = Mutex(State(table: RouteTable(stalenessMax: stalenessMax)))
+        (found, finding) = AsyncStream.makeStream(
+            of: String.self, bufferingPolicy: .bufferingOldest(RouteTable.membersMax))
+        learn(members)
+    }
+
+    func run() async throws {
+        var configuration = HTTPClient.Configuration()
+        configuration.timeout.connect = Self.timeout
+        configuration.connectionPool.retryConnectionEstablishment = false
+        configuration.httpVersion = .http1Only
+        configuration.redirectConfiguration = .disallow
+        try await HTTPClient.withHTTPClient(configuration: configuration) { client in
+            await cancelWhenGracefulShutdown {
+                await withDiscardingTaskGroup { group in
+                    for await member in self.found { group.addTask { await self.poll(member, client) } }
+                }
+            }
+        }
+    }
+
+    private func poll(_ member: String, _ client: HTTPClient) async {
+        while !Task.isCancelled {
+            let askedAt = Consensus.now
+            var pause = Self.interval
+            do {
+                let route = try await ask(member, client)
+                heard(
+                    RouteTable.Answer(
+                        route: route, askedAt: askedAt, roundTrip: Consensus.now.duration(since: askedAt)), member)
+            } catch {
+                if Task.isCancelled { return }
+                pause = Self.retryInterval
+                complain("\(error)", member)
+                tell()
+            }
+            do { try await Task.sleep(for: pause) } catch { return }
+        }
+    }
+
+    private func ask(_ member: String, _ client: HTTPClient) async throws -> NodeRoute {
+        var request = HTTPClientRequest(url: "http://\(member)/cluster/route")
+        request.headers.add(name: "accept", value: "application/json")
+        if let token { request.headers.add(name: "authorization", value: "Bearer \(token)") }
+        let answer = try await client.execute(request, timeout: Self.timeout)
+        let body = try await answer.body.collect(upTo: Self.answerBytesMax)
+        switch answer.status {
+        case .ok: return try JSONDecoder().decode(NodeRoute.self, from: Data(body.readableBytesView))
+        case .unauthorized, .forbidden:
+            throw AgentError(
+                "it wants the bearer token of its api.token_file: name a copy in this proxy's api.token_file")
+        case .notFound: throw AgentError("it knows no /cluster/route: is it a member of this release, and no bridge?")
+        default: throw AgentError("it answered \(answer.status.code)")
+        }
+    }
+
+    private func heard(_ answer: RouteTable.Answer, _ member: String) {
+        if let objection = state.withLock({ $0.table.heard(answer, from: member) }) {
+            return complain(objection, member)
+        }
+        if state.withLock({ $0.complaints.removeValue(forKey: member) }) != nil {
+            logger.notice("a member answers", metadata: ["api": "\(member)"])
+        }
+        learn(answer.route.members)
+        tell()
+    }
+
+    /// Once for each reason, until it answers again.
+    private func complain(_ reason: String, _ member: String) {
+        let isNews = state.withLock { state in
+            defer { state.complaints[member] = reason }
+            return state.complaints[member] != reason
+        }
+        if isNews { logger.warning("a member can't be asked", metadata: ["api": "\(member)", "reason": "\(reason)"]) }
+    }
+
+    private func learn(_ members: [String]) {
+        let new = state.withLock { state in
+            let new = members.filter { !state.known.contains($0) }.prefix(RouteTable.membersMax - state.known.count)
+            state.known.formUnion(new)
+            return new
+        }
+        for member in new { finding.yield(member) }
+    }
+
+    /// The view and the order in which it is told belong together, so both are under the lock.
+    private func tell() {
+        let lease = state.withLock { state in
+            let now = Consensus.now
+            let view = state.table.view(now: now)
+            if view != state.told {
+                state.told = view
+                onChange(view)
+            }
+            return state.table.lease(now: now)
+        }
+        onLease(lease)
+    }
+}

@@ -1,0 +1,47 @@
+import Gateway
+import Logging
+import NIOCore
+import NIOPosix
+import ServiceLifecycle
+import UnixSignals
+
+/// Runs a proxy without a database of its own until it is told to stop.
+func runStandaloneProxy(configuration: Configuration) async throws {
+    AllocatorTuning.apply()
+    let logger = Logger(label: "wolfscale")
+    // Members have the numbers from 1; a number shows in connection ids only.
+    var settings = try ProxySettings.make(configuration, number: UInt16.random(in: 512...1_023))
+    settings.resolvesLoopback = false
+    let accounts = StandaloneAccounts(
+        user: configuration.database.user, password: try configuration.databasePassword())
+    let proxy = MySQLProxy(
+        settings, accounts: accounts, group: MultiThreadedEventLoopGroup.singleton, logger: logger
+    ) { _ in
+        SystemdNotifier.send("READY=1\nSTATUS=running")
+    }
+    // Until a leader has said that it is the only one, nobody is believed to be.
+    proxy.trustLeader(for: .zero)
+    let bound = configuration.proxy.maxStalenessSeconds
+    let poller = ClusterPoller(
+        members: configuration.proxy.members, token: try configuration.apiToken(),
+        stalenessMax: bound > 0 ? .seconds(bound) : nil, logger: logger
+    ) { view in
+        accounts.use(view)
+        proxy.update(view)
+        logger.notice(
+            "clients go",
+            metadata: [
+                "writes": "\(view.leader.map { "\($0.address)" } ?? "nowhere: \(view.reason)")",
+                "reads": "\(view.replica.map { "\($0)" } ?? "as writes")",
+            ])
+    } onLease: { lease in
+        proxy.trustLeader(for: .nanoseconds(Int64(lease / .nanoseconds(1))))
+    }
+    let group = ServiceGroup(
+        configuration: .init(
+            services: [
+                .init(service: poller), .init(service: proxy, failureTerminationBehavior: .gracefullyShutdownGroup),
+            ],
+            gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+    try await group.run()
+}

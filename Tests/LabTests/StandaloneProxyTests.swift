@@ -1,0 +1,71 @@
+import Foundation
+import Glibc
+import LabSupport
+import MariaDBClient
+import Testing
+
+extension LabTests {
+    /// `wolfscale proxy`, which has no database of its own.
+    @Suite struct StandaloneProxyTests {
+        @Test func itSendsWritesToTheLeaderReadsToAFollowerAndFollowsAFailover() throws {
+            try LabTests.withCluster("standalone") { cluster in
+                let leader = try cluster.leader()
+                let administrator = try leader.administrator()
+                try administrator.query("CREATE USER router@'127.0.0.1' IDENTIFIED BY 'routes'")
+                try administrator.query("GRANT SELECT ON mysql.global_priv TO router@'127.0.0.1'")
+                administrator.close()
+                // One member is named: not the leader. It learns the others.
+                let proxy = try StandaloneProxy(
+                    in: cluster.folder, member: try #require(cluster.followers().first), user: "router",
+                    password: "routes")
+                defer { proxy.end() }
+                let session = try Lab.eventually("a session through the proxy") { try proxy.client() }
+                try session.query("CREATE TABLE t (id INT PRIMARY KEY, v VARCHAR(20))")
+                for id in 1...50 {
+                    _ = try session.execute("INSERT INTO t VALUES (?, 'x')", [.int64(Int64(id))])
+                    #expect(try session.query("SELECT COUNT(*) FROM t").scalar == "\(id)")
+                }
+                // Reads are done elsewhere than writes.
+                try cluster.waitUntilApplied()
+                let reader = try proxy.client()
+                try Lab.eventually("reads go to a follower") {
+                    let before = try Dictionary(uniqueKeysWithValues: cluster.nodes.map { ($0.id, try reads($0)) })
+                    for _ in 0..<200 { try reader.query("SELECT COUNT(*) FROM t") }
+                    let after = try Dictionary(uniqueKeysWithValues: cluster.nodes.map { ($0.id, try reads($0)) })
+                    return cluster.nodes.contains {
+                        $0 !== leader && (after[$0.id] ?? 0) - (before[$0.id] ?? 0) >= 200
+                    }
+                }
+                #expect(throws: SQLError.self) { try proxy.client(password: "wrong") }
+
+                leader.endAgent(SIGKILL)
+                leader.signalDatabase(SIGKILL)
+                try Lab.eventually("the server is gone") { leader.databasePID == nil }
+                _ = try session.execute("INSERT INTO t VALUES (?, 'after')", [.int64(51)])
+                #expect(try session.query("SELECT v FROM t WHERE id = 51").scalar == "after")
+                #expect(try proxy.client().query("SELECT COUNT(*) FROM t").scalar == "51")
+                try leader.start(.again)
+                try cluster.waitUntilComplete()
+                try cluster.requireEqual()
+                #expect(try session.query("SELECT COUNT(*) FROM t").scalar == "51")
+                proxy.end()
+                #expect(proxy.exitStatus == 0)
+            }
+        }
+
+        /// How many SELECT statements a server has had.
+        private func reads(_ node: LabNode) throws -> Int {
+            let row = try node.administrator().query("SHOW GLOBAL STATUS LIKE 'Com_select'").rows.first
+            return row?.last?.flatMap { Int($0) } ?? 0
+        }
+
+        @Test func itsConfigurationIsChecked() throws {
+            let folder = try Lab.makeFolder("standalone-config")
+            defer { try? FileManager.default.removeItem(atPath: folder) }
+            let file = folder + "/proxy.toml"
+            try "[proxy]\nmember = [\"db1:8080\"]\n".write(toFile: file, atomically: true, encoding: .utf8)
+            let result = try Lab.run(Lab.agent, ["proxy", "--config", file], expecting: nil)
+            #expect(result.status != 0 && result.output.contains("did you mean proxy.members?"), "\(result.output)")
+        }
+    }
+}

@@ -1,0 +1,52 @@
+import Foundation
+import Glibc
+import MariaDBClient
+
+/// A `wolfscale proxy` on this machine.
+public final class StandaloneProxy: @unchecked Sendable {
+    public let port: Int
+    public let log: String
+    private let process = Process()
+
+    /// - Parameters:
+    ///   - member: the one whose API it is told.
+    ///   - user: may read `mysql.global_priv` at the databases.
+    public init(in folder: String, member: LabNode, user: String, password: String) throws {
+        port = try Lab.freePort()
+        log = folder + "/proxy.log"
+        let file = folder + "/proxy.toml"
+        try """
+        [proxy]
+        members = ["\(member.host):\(member.apiPort)"]
+        [database]
+        user = "\(user)"
+        password = "\(password)"
+        [api]
+        token_file = "\(member.folder)/token"
+
+        """.write(toFile: file, atomically: true, encoding: .utf8)
+        _ = FileManager.default.createFile(atPath: log, contents: nil)
+        let output = try FileHandle(forUpdating: URL(fileURLWithPath: log))
+        process.executableURL = URL(fileURLWithPath: Lab.agent)
+        process.arguments = ["proxy", "--listen", "127.0.0.1:\(port)", "--config", file]
+        process.standardOutput = output
+        process.standardError = output
+        process.standardInput = FileHandle.nullDevice
+        try process.run()
+    }
+
+    /// A session as the application.
+    public func client(password: String = LabNode.password) throws -> SQLSession {
+        try SQLSession(
+            SQLConfiguration(
+                address: .tcp(host: "127.0.0.1", port: port), user: LabNode.user, password: password,
+                database: LabNode.schema, connectTimeout: .seconds(15), readTimeout: .seconds(30)))
+    }
+
+    public func end() {
+        if process.isRunning { kill(process.processIdentifier, SIGTERM) }
+        process.waitUntilExit()
+    }
+
+    public var exitStatus: Int32? { process.isRunning ? nil : process.terminationStatus }
+}
