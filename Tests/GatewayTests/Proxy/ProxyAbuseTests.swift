@@ -32,7 +32,7 @@ import Testing
         try await withProxy { fixture in
             for round in 0..<300 {
                 let client = try RawClient(port: fixture.port)
-                if round % 2 == 0 { try client.login() }
+                if round % 2 == 0 { try await client.login() }
                 let count = Int.random(in: 1...200, using: &generator)
                 let bytes = (0..<count).map { _ in UInt8.random(in: 0...255, using: &generator) }
                 // Every other time in a right packet.
@@ -45,29 +45,29 @@ import Testing
     func disorder() async throws {
         try await withProxy { fixture in
             let numbers = try RawClient(port: fixture.port)
-            try numbers.login()
+            try await numbers.login()
             numbers.packet([3] + Array("SELECT 1".utf8), sequence: 5)
-            #expect(numbers.receive().dropFirst(5).starts(with: [0x84, 0x04]))
-            #expect(numbers.receive().isEmpty)
+            #expect(try await numbers.receive().dropFirst(5).starts(with: [0x84, 0x04]))
+            #expect(try await numbers.receive().isEmpty)
 
             let short = try RawClient(port: fixture.port)
-            try short.login()
+            try await short.login()
             for payload: [UInt8] in [
                 [], [0x17], [0x17, 1], [0x17, 9, 9, 9, 9], [0x1C, 1, 0, 0, 0], [0x1A, 1, 0, 0, 0], [0x12],
             ] {
                 short.packet(payload, sequence: 0)
-                #expect(short.receive().dropFirst(4).first == 0xFF, "\(payload)")
+                #expect(try await short.receive().dropFirst(4).first == 0xFF, "\(payload)")
             }
             short.packet([0x19, 1, 0, 0, 0], sequence: 0)
             short.packet([0x18, 1, 0, 0, 0, 0, 0], sequence: 0)
             short.packet([0x0E], sequence: 0)
-            #expect(short.receive().dropFirst(4).first == 0)
+            #expect(try await short.receive().dropFirst(4).first == 0)
 
             let early = try RawClient(port: fixture.port)
-            _ = early.receive()
+            _ = try await early.receive()
             // A command where the login belongs.
             early.packet([3] + Array("DROP DATABASE shop".utf8), sequence: 1)
-            #expect(early.receive().dropFirst(4).first == 0xFF)
+            #expect(try await early.receive().dropFirst(4).first == 0xFF)
         }
     }
 
@@ -80,9 +80,9 @@ import Testing
             }
             try await fixture.placeIsFree()
             let deaf = try RawClient(port: fixture.port)
-            try deaf.login()
+            try await deaf.login()
             deaf.packet([3] + Array("SELECT REPEAT('x', 100000000)".utf8), sequence: 0)
-            _ = deaf.receive(100)
+            _ = try await deaf.receive(100)
         }
     }
 
@@ -92,9 +92,9 @@ import Testing
             $0.connectionsMax = 2
         } _: { fixture in
             let held = try (0..<2).map { _ in try RawClient(port: fixture.port) }
-            for client in held { _ = client.receive() }
+            for client in held { _ = try await client.receive() }
             let third = try RawClient(port: fixture.port)
-            #expect(third.receive().dropFirst(4).starts(with: [0xFF, 0x10, 0x04]))
+            #expect(try await third.receive().dropFirst(4).starts(with: [0xFF, 0x10, 0x04]))
             withExtendedLifetime(held) {}
         }
     }

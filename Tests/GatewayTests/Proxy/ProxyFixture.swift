@@ -111,10 +111,10 @@ final class ProxyFixture: Sendable {
         try await server.sql(
             """
             CREATE DATABASE IF NOT EXISTS shop CHARACTER SET utf8mb4;
-            CREATE OR REPLACE USER app@'%' IDENTIFIED BY '\(password)'; GRANT ALL ON shop.* TO app@'%';
+            CREATE USER IF NOT EXISTS app@'%' IDENTIFIED BY '\(password)'; GRANT ALL ON shop.* TO app@'%';
             GRANT RELOAD, PROCESS ON *.* TO app@'%';
-            CREATE OR REPLACE USER bare@'%'; GRANT ALL ON shop.* TO bare@'%';
-            CREATE OR REPLACE USER far@'203.0.113.%'; GRANT ALL ON shop.* TO far@'203.0.113.%'
+            CREATE USER IF NOT EXISTS bare@'%'; GRANT ALL ON shop.* TO bare@'%';
+            CREATE USER IF NOT EXISTS far@'203.0.113.%'; GRANT ALL ON shop.* TO far@'203.0.113.%'
             """)
     }
 

@@ -2,10 +2,18 @@ import Glibc
 import LabSupport
 import MariaDBWire
 import NIOCore
+import NIOPosix
 
-/// A client that can say anything.
-final class RawClient {
-    let descriptor: Int32
+/// A client that can say anything. It waits on threads of its own: the few that run Swift's tasks must stay free for those
+/// who are to answer it.
+final class RawClient: Sendable {
+    private let descriptor: Int32
+
+    private static let threads: NIOThreadPool = {
+        let pool = NIOThreadPool(numberOfThreads: 4)
+        pool.start()
+        return pool
+    }()
 
     init(port: Int) throws {
         descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
@@ -28,10 +36,12 @@ final class RawClient {
     func send(_ bytes: [UInt8]) { _ = Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL)) }
 
     /// What came, at most `count` bytes; empty when the other side has closed.
-    func receive(_ count: Int = 4_096) -> [UInt8] {
-        var bytes = [UInt8](repeating: 0, count: count)
-        let got = recv(descriptor, &bytes, count, 0)
-        return got > 0 ? Array(bytes.prefix(got)) : []
+    func receive(_ count: Int = 4_096) async throws -> [UInt8] {
+        try await Self.threads.runIfActive { [self] in
+            var bytes = [UInt8](repeating: 0, count: count)
+            let got = recv(descriptor, &bytes, count, 0)
+            return got > 0 ? Array(bytes.prefix(got)) : []
+        }
     }
 
     func packet(_ payload: [UInt8], sequence: UInt8) {
@@ -40,8 +50,8 @@ final class RawClient {
     }
 
     /// Logs in as one who needs no password.
-    func login(as user: String = "bare") throws {
-        _ = receive()
+    func login(as user: String = "bare") async throws {
+        _ = try await receive()
         var response = HandshakeResponse(
             capabilities: [.protocol41, .secureConnection, .pluginAuthentication, .lengthEncodedAuthentication],
             user: user, authentication: [], plugin: "mysql_native_password")
@@ -49,16 +59,16 @@ final class RawClient {
         var payload = ByteBuffer()
         response.write(to: &payload)
         packet(Array(buffer: payload), sequence: 1)
-        let answer = receive()
+        let answer = try await receive()
         guard answer.count > 4, answer[4] == 0 else { throw LabError("login refused: \(answer)") }
     }
 
     /// Whether a statement's answer contains that text; reads until it does, or nothing more comes.
-    func isAnswered(_ statement: String, with text: String) -> Bool {
+    func isAnswered(_ statement: String, with text: String) async throws -> Bool {
         packet([3] + Array(statement.utf8), sequence: 0)
         var answer = ""
         while !answer.contains(text) {
-            let more = receive()
+            let more = try await receive()
             if more.isEmpty { return false }
             answer += String(decoding: more, as: UTF8.self)
         }

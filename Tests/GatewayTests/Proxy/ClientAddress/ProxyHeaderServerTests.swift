@@ -31,15 +31,15 @@ import Testing
                 for pieces in [[header], header.map { [$0] }] {
                     let client = try RawClient(port: fixture.port)
                     for piece in pieces { client.send(piece) }
-                    try client.login(as: "far")
-                    #expect(client.isAnswered("SELECT USER()", with: "far@203.0.113.9"))
+                    try await client.login(as: "far")
+                    #expect(try await client.isAnswered("SELECT USER()", with: "far@203.0.113.9"))
                 }
             }
             // As at MariaDB, one from there may come without.
             let plain = try RawClient(port: fixture.port)
-            try plain.login()
-            #expect(plain.isAnswered("SELECT USER()", with: "bare@127.0.0.1"))
-            #expect(throws: LabError.self) { try RawClient(port: fixture.port).login(as: "far") }
+            try await plain.login()
+            #expect(try await plain.isAnswered("SELECT USER()", with: "bare@127.0.0.1"))
+            await #expect(throws: LabError.self) { try await RawClient(port: fixture.port).login(as: "far") }
         }
     }
 
@@ -47,12 +47,12 @@ import Testing
         try await withProxy(from: ["127.0.0.1"], tells: false) { fixture in
             let everywhere = try RawClient(port: fixture.port)
             everywhere.send(line)
-            try everywhere.login()
-            #expect(everywhere.isAnswered("SELECT USER()", with: "bare@127.0.0.1"))
+            try await everywhere.login()
+            #expect(try await everywhere.isAnswered("SELECT USER()", with: "bare@127.0.0.1"))
             // The server would see another address, to which this account does not belong.
             let far = try RawClient(port: fixture.port)
             far.send(line)
-            #expect(throws: LabError.self) { try far.login(as: "far") }
+            await #expect(throws: LabError.self) { try await far.login(as: "far") }
         }
     }
 
@@ -61,12 +61,12 @@ import Testing
         for (networks, header) in [(["10.0.0.0/8"], line), ([], binary), (["127.0.0.1"], broken)] {
             try await withProxy(from: networks, tells: true) { fixture in
                 let client = try RawClient(port: fixture.port)
-                _ = client.receive()
+                _ = try await client.receive()
                 client.send(header)
-                let answer = client.receive()
+                let answer = try await client.receive()
                 #expect(answer.dropFirst(4).starts(with: [0xFF, 0x13, 0x04]), "\(networks) \(answer)")
-                #expect(client.receive().isEmpty)
-                try RawClient(port: fixture.port).login()
+                #expect(try await client.receive().isEmpty)
+                try await RawClient(port: fixture.port).login()
             }
         }
     }
@@ -75,7 +75,7 @@ import Testing
         try await withProxy(from: [], tells: true, serverTrusts: "10.0.0.1") { fixture in
             let client = try RawClient(port: fixture.port)
             do {
-                try client.login()
+                try await client.login()
                 Issue.record("let in")
             } catch { #expect("\(error)".contains("255"), "\(error)") }
         }
