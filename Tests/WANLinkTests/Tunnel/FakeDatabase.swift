@@ -117,6 +117,12 @@ final class TunnelClient: Sendable {
     }
 
     func send(_ bytes: ByteBuffer) { channel.writeAndFlush(bytes, promise: nil) }
+    /// With TLS the other side may have gone first, and without a goodbye.
+    func close() async throws {
+        channel.close(promise: nil)
+        try await channel.closeFuture.get()
+    }
+
     func setReading(_ reads: Bool) async throws { try await channel.setOption(.autoRead, value: reads).get() }
 
     private final class Handler: ChannelInboundHandler {

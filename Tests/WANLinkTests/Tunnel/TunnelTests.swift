@@ -46,7 +46,7 @@ import Testing
                 try await client.notes.wait { $0.bytesIn == before + count }
             }
             #expect(database.counts.value.bytesIn == client.notes.value.bytesIn - greeting)
-            try await client.channel.close()
+            try await client.close()
             try await database.counts.wait { $0.open == 0 }
         }
     }
@@ -100,7 +100,7 @@ import Testing
             try await client.setReading(true)
             let before = client.notes.value.bytesIn
             try await client.notes.wait { $0.bytesIn > before + (1 << 20) }
-            try await client.channel.close()
+            try await client.close()
         }
     }
 
