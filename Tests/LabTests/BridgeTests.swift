@@ -106,7 +106,9 @@ struct BridgeTests {
             for id in 101...105 { try other.query("INSERT INTO appends VALUES (\(id), 'b3', 'at B')") }
             for line in lab.lines { line.setRefusing(false) }
             try lab.waitUntil(lab.agentA, is: "diverged")
-            #expect(try session.query("SELECT @@read_only").scalar == "1")
+            try Lab.eventually("its nodes take no writes", within: .seconds(15)) {
+                try session.query("SELECT @@read_only").scalar == "1"
+            }
             try Lab.eventually("the orphans are exported", within: .seconds(30)) {
                 let orphans = try lab.status(lab.agentA)["orphans"] as? [[String: Any]] ?? []
                 guard let orphan = orphans.first, let path = orphan["sql_file"] as? String else { return false }
@@ -220,7 +222,9 @@ struct BridgeTests {
             try lab.b.nodes[0].client().query("INSERT INTO appends VALUES (100, 'b1', 'at B')")
             try lab.agentA.start(.again)
             try lab.waitUntil(lab.agentA, is: "diverged")
-            #expect(try session.query("SELECT @@read_only").scalar == "1")
+            try Lab.eventually("its nodes take no writes", within: .seconds(15)) {
+                try session.query("SELECT @@read_only").scalar == "1"
+            }
             try Lab.eventually("the orphans are exported") {
                 (try lab.status(lab.agentA)["orphans"] as? [[String: Any]])?.first?["transactions"] as? Int == 3
             }
