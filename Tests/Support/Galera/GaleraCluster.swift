@@ -58,7 +58,22 @@ public final class GaleraCluster: @unchecked Sendable {
     /// Brings a node back that was stopped or killed; waits until it is synced.
     public func restart(_ node: GaleraNode, wait: Bool = true) throws {
         if !wait { return try node.start(joining: nil) }
+        try letGo(of: node)
         try bring(node) { try node.start(joining: nil) }
+    }
+
+    /// A killed node that comes back while the others are still about to throw it out can cost them their primary component.
+    private func letGo(of node: GaleraNode) throws {
+        let others = nodes.filter { $0 !== node && $0.isRunning }
+        if others.isEmpty { return }
+        try Lab.eventually("the others have let go of \(node.name)", within: .seconds(60)) {
+            others.contains { other in
+                do {
+                    let size = try Int(other.wsrep("cluster_size")) ?? .max
+                    return try other.wsrep("cluster_status") == "Primary" && size <= others.count
+                } catch { return false }
+            }
+        }
     }
 
     /// Until it is in sync. One that gives up on its way (its donor was lost, the group had not let go of its earlier life) is started again, as
