@@ -56,7 +56,22 @@ extension Bridge {
         note(.diverged, reason, &effects)
         resign(reason, &effects)
         setSite(.closed, &effects)
-        enter(.diverged(reason: reason), .exportOrphans(id), &effects)
+        enter(.diverged(reason: reason), isClosed ? .exportOrphans(id) : .close, &effects)
+    }
+
+    /// Closed first, however often it takes: what a node still took after the export would be in no file.
+    mutating func finishedDiverged(
+        _ action: BridgeAction, _ outcome: BridgeOutcome, _ effects: inout BridgeEffects
+    ) {
+        if case .failed(let reason) = outcome {
+            note(.diverged, "the orphans are not exported yet: \(reason)", &effects)
+            return order(.pause, &effects)
+        }
+        if case .exportOrphans = action { return }
+        if action == .close { isClosed = true }
+        guard isClosed else { return order(.close, &effects) }
+        guard let endpoint else { return order(.pause, &effects) }
+        order(.exportOrphans(endpoint), &effects)
     }
 
     /// The log itself can't go on here: whatever the administrator does, this node joins anew.

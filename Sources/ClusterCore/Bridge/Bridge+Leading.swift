@@ -14,17 +14,7 @@ extension Bridge {
                 isClosed = true
             }
             takeUp(&effects)
-        case .diverged:
-            if case .failed(let reason) = outcome {
-                note(.diverged, "the orphans are not exported yet: \(reason)", &effects)
-                order(.pause, &effects)
-            } else if case .exportOrphans = action {
-                return
-            } else if let endpoint {
-                order(.exportOrphans(endpoint), &effects)
-            } else {
-                order(.pause, &effects)
-            }
+        case .diverged: finishedDiverged(action, outcome, &effects)
         case .needsCopy, .stopped: break
         }
     }
