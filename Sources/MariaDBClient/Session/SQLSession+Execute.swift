@@ -52,7 +52,11 @@ extension SQLSession {
     func failure(
         of statement: UnsafeMutablePointer<MYSQL_STMT>, since began: ContinuousClock.Instant
     ) -> SQLError {
-        failure(
+        // What goes wrong between two rows is noted at the connection only.
+        if mysql_stmt_errno(statement) == 0, let handle = statement.pointee.mysql {
+            return failure(of: handle, since: began)
+        }
+        return failure(
             errno: mysql_stmt_errno(statement), sqlState: String(cString: mysql_stmt_sqlstate(statement)),
             message: String(cString: mysql_stmt_error(statement)), since: began)
     }

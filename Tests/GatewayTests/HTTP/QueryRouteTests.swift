@@ -62,7 +62,8 @@ extension TestClientProtocol {
         ])
     func reads(_ sql: String) async throws {
         try await withLeader(
-            "q_reads", tables: ["CREATE TABLE t (id INT PRIMARY KEY)", "CREATE FUNCTION f() RETURNS INT RETURN 7"]
+            "q_reads",
+            tables: ["CREATE TABLE t (id INT PRIMARY KEY)", "CREATE FUNCTION f() RETURNS INT DETERMINISTIC RETURN 7"]
         ) {
             client, _, _ in
             let answer = try await client.query(sql)
@@ -90,7 +91,8 @@ extension TestClientProtocol {
     func writes(_ sql: String) async throws {
         let tables = [
             "CREATE TABLE t (id INT PRIMARY KEY)", "INSERT INTO t VALUES (5)", "CREATE SEQUENCE s",
-            "CREATE PROCEDURE p() DELETE FROM t", "CREATE FUNCTION f() RETURNS INT BEGIN DELETE FROM t; RETURN 1; END",
+            "CREATE PROCEDURE p() DELETE FROM t",
+            "CREATE FUNCTION f() RETURNS INT DETERMINISTIC BEGIN DELETE FROM t; RETURN 1; END",
         ]
         try await withLeader("q_writes", tables: tables) { client, _, runner in
             let answer = try await client.query(sql)

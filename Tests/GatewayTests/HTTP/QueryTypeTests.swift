@@ -140,7 +140,8 @@ import Testing
             ("UUID", #""123e4567-e89b-12d3-a456-426655440000""#, #""123e4567-e89b-12d3-a456-426655440000""#),
         ])
     func roundTrip(_ type: String, _ value: String, _ shown: String) async throws {
-        try await withLeader("v_round", tables: ["CREATE TABLE t (id INT PRIMARY KEY, v \(type))"]) { client, _, _ in
+        try await withLeader("v_round", tables: ["CREATE TABLE t (id INT PRIMARY KEY, v \(type)) CHARSET utf8mb4"]) {
+            client, _, _ in
             let body = """
                 {"operations": [{"insert": {"table": "t", "values": {"id": 1, "v": \(value)}}},
                 {"sql": "INSERT INTO t VALUES (?, ?)", "params": [2, \(value)]}]}

@@ -12,7 +12,7 @@ import Testing
     static let tables = [
         "CREATE TABLE accounts (id BIGINT PRIMARY KEY, balance DECIMAL(20,2) NOT NULL, version INT NOT NULL DEFAULT 1)",
         "CREATE TABLE transfers (id BIGINT PRIMARY KEY, source BIGINT, target BIGINT, amount DECIMAL(20,2))",
-        "CREATE TABLE lines (id BIGINT AUTO_INCREMENT PRIMARY KEY, transfer BIGINT, note VARCHAR(50))",
+        "CREATE TABLE notes (id BIGINT AUTO_INCREMENT PRIMARY KEY, transfer BIGINT, note VARCHAR(50))",
         "INSERT INTO accounts VALUES (1, 100, 1), (2, 50, 1)",
     ]
 
@@ -25,10 +25,10 @@ import Testing
                    "params": [30.50, 1, 30.50], "expect_rows": 1},
                   {"sql": "UPDATE accounts SET balance = balance + ? WHERE id = ?", "params": [30.50, 2]},
                   {"insert": {"table": "transfers", "values": {"source": 1, "target": 2, "amount": 30.50}}},
-                  {"insert": {"table": "lines", "values": {"note": "a"}}, "expect_rows": 1},
-                  {"sql": "INSERT INTO lines (transfer, note) VALUES (LAST_INSERT_ID(), 'b')"},
-                  {"update": {"table": "lines", "set": {"note": "c"}, "where_key": {"note": "none"}}, "expect_rows": 0},
-                  {"delete": {"table": "lines", "where_key": {"note": "b"}}}
+                  {"insert": {"table": "notes", "values": {"note": "a"}}, "expect_rows": 1},
+                  {"sql": "INSERT INTO notes (transfer, note) VALUES (LAST_INSERT_ID(), 'b')"},
+                  {"update": {"table": "notes", "set": {"note": "c"}, "where_key": {"note": "none"}}, "expect_rows": 0},
+                  {"delete": {"table": "notes", "where_key": {"note": "b"}}}
                 ]}
                 """
             let response = try await client.post("/write/transaction", body)
@@ -82,23 +82,23 @@ import Testing
         "Statements that are no change of rows are refused before anything is executed",
         arguments: [
             "COMMIT", "ROLLBACK", "BEGIN", "START TRANSACTION", "SAVEPOINT a", "XA START 'a'", "CREATE TABLE x (a INT)",
-            "DROP TABLE lines", "TRUNCATE lines", "ALTER TABLE lines ADD x INT", "LOCK TABLES lines WRITE",
+            "DROP TABLE notes", "TRUNCATE notes", "ALTER TABLE notes ADD x INT", "LOCK TABLES notes WRITE",
             "UNLOCK TABLES",
             "SET GLOBAL read_only = 0", "SET autocommit = 1",
-            "SET STATEMENT max_statement_time=1 FOR DELETE FROM lines",
-            "SELECT 1", "SELECT * INTO OUTFILE '/tmp/x' FROM lines", "SELECT 1 INTO DUMPFILE '/tmp/x'", "CALL p()",
-            "DO SLEEP(1)", "FLUSH TABLES", "GRANT ALL ON *.* TO a", "LOAD DATA INFILE 'x' INTO TABLE lines",
+            "SET STATEMENT max_statement_time=1 FOR DELETE FROM notes",
+            "SELECT 1", "SELECT * INTO OUTFILE '/tmp/x' FROM notes", "SELECT 1 INTO DUMPFILE '/tmp/x'", "CALL p()",
+            "DO SLEEP(1)", "FLUSH TABLES", "GRANT ALL ON *.* TO a", "LOAD DATA INFILE 'x' INTO TABLE notes",
             "USE mysql",
-            "PREPARE s FROM 'COMMIT'", "EXECUTE IMMEDIATE 'COMMIT'", "HANDLER lines OPEN", "KILL 1", "SHUTDOWN",
-            "BEGIN NOT ATOMIC COMMIT; END", "DELETE FROM lines; COMMIT", "DELETE FROM lines -- x\n; COMMIT",
-            "/*! COMMIT */", "/*!50000 DELETE FROM lines */", "DELETE FROM lines WHERE note = /*! 1 */ 2", "",
-            "INSERT INTO lines (note) VALUES (@a := 'x')", "INSERT INTO lines (note) VALUES (GET_LOCK('a', 1))",
-            "INSERT INTO lines (note) VALUES ('x') RETURNING id", "DELETE FROM lines WHERE note = 'x", "(SELECT 1)",
-            "WITH a AS (SELECT 1) SELECT * FROM a", "ANALYZE TABLE lines", "INSERT INTO lines (note) VALUES (?)",
+            "PREPARE s FROM 'COMMIT'", "EXECUTE IMMEDIATE 'COMMIT'", "HANDLER notes OPEN", "KILL 1", "SHUTDOWN",
+            "BEGIN NOT ATOMIC COMMIT; END", "DELETE FROM notes; COMMIT", "DELETE FROM notes -- x\n; COMMIT",
+            "/*! COMMIT */", "/*!50000 DELETE FROM notes */", "DELETE FROM notes WHERE note = /*! 1 */ 2", "",
+            "INSERT INTO notes (note) VALUES (@a := 'x')", "INSERT INTO notes (note) VALUES (GET_LOCK('a', 1))",
+            "INSERT INTO notes (note) VALUES ('x') RETURNING id", "DELETE FROM notes WHERE note = 'x", "(SELECT 1)",
+            "WITH a AS (SELECT 1) SELECT * FROM a", "ANALYZE TABLE notes", "INSERT INTO notes (note) VALUES (?)",
         ])
     func foreign(_ sql: String) async throws {
         let body = """
-            {"operations": [{"insert": {"table": "lines", "values": {"note": "first"}}},
+            {"operations": [{"insert": {"table": "notes", "values": {"note": "first"}}},
              {"sql": \(JSONValue.string(sql).text)}]}
             """
         let error = #expect(throws: Problem.self) { try WriteRequest(.transaction, body: Array(body.utf8)) }
@@ -109,7 +109,7 @@ import Testing
     @Test("What the text can't tell is told by the session's SQL mode")
     func dialects() async throws {
         // With NO_BACKSLASH_ESCAPES the string ends earlier, and a second statement begins.
-        let sql = #"DELETE FROM lines WHERE note = '\'; COMMIT -- '"#
+        let sql = #"DELETE FROM notes WHERE note = '\'; COMMIT -- '"#
         let login = try await SharedServer.schema("x_dialect")
         var modes = login
         modes.initStatements.append("SET SESSION sql_mode = 'NO_BACKSLASH_ESCAPES'")
