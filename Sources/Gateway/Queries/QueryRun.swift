@@ -54,10 +54,10 @@ struct QueryRun: Sendable {
     }
 
     private func rollBack(_ session: SQLSession) {
-        guard !session.isLost, session.isInTransaction else { return }
-        do throws(SQLError) { try session.query("ROLLBACK") } catch { session.discard() }
         // There is no way back to no schema.
         if request.schema != nil, session.configuration.database == nil { session.discard() }
+        guard !session.isLost, session.isInTransaction else { return }
+        do throws(SQLError) { try session.query("ROLLBACK") } catch { session.discard() }
     }
 
     enum Stop: Error {
@@ -133,6 +133,10 @@ struct QueryRun: Sendable {
         private func prepare(_ session: SQLSession) throws(Stop) -> String {
             let answer: SQLResult
             do throws(SQLError) {
+                // First of all: the session still has those of the query before.
+                let left = max(0.001, run.deadline.timeIntervalSinceNow)
+                let most = run.request.rowsMax.map { String($0 + 1) } ?? "DEFAULT"
+                try session.query("SET SESSION max_statement_time = \(left), sql_select_limit = \(most)")
                 if let schema = run.request.schema?.quoted ?? session.configuration.database.map(QueryRun.quoted) {
                     try session.query("USE \(schema)")
                 }
@@ -142,9 +146,6 @@ struct QueryRun: Sendable {
                         throw SQLError(kind: .closed, message: QueryRun.behind)
                     }
                 }
-                let left = max(0.001, run.deadline.timeIntervalSinceNow)
-                let most = run.request.rowsMax.map { String($0 + 1) } ?? "DEFAULT"
-                try session.query("SET SESSION max_statement_time = \(left), sql_select_limit = \(most)")
                 try session.query("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
                 answer = try session.query("SELECT @@gtid_binlog_pos, @@sql_mode")
             } catch {

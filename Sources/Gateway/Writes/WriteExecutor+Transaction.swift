@@ -7,6 +7,7 @@ extension WriteExecutor {
         _ operations: [Operation], _ key: IdempotentRequest?, on pool: SQLPool, by deadline: ContinuousClock.Instant
     ) async throws(Problem) -> TransactionAnswer {
         var mayMakeStore = true
+        var mayPlanAgain = true
         while true {
             let plan = try await plan(operations, on: pool, by: deadline)
             switch try await run(plan.steps, key, on: pool, by: deadline) {
@@ -16,9 +17,10 @@ extension WriteExecutor {
                 return TransactionAnswer(gtid: position.isEmpty ? nil : position, results: results, replayed: true)
             case .refused(let problem):
                 // As with one statement: what was remembered of a table may be out of date, and all was rolled back.
-                guard plan.usedCache, let errno = problem.errno, InsertPlanner.schemaErrors.contains(errno) else {
+                guard mayPlanAgain, plan.usedCache, let errno = problem.errno, InsertPlanner.schemaErrors.contains(errno) else {
                     throw problem
                 }
+                mayPlanAgain = false
                 metadata.forgetAll()
             case .noStore(let account):
                 guard mayMakeStore else {
