@@ -17,7 +17,9 @@ extension WriteExecutor {
                 return TransactionAnswer(gtid: position.isEmpty ? nil : position, results: results, replayed: true)
             case .refused(let problem):
                 // As with one statement: what was remembered of a table may be out of date, and all was rolled back.
-                guard mayPlanAgain, plan.usedCache, let errno = problem.errno, InsertPlanner.schemaErrors.contains(errno) else {
+                guard mayPlanAgain, plan.usedCache, let errno = problem.errno,
+                    InsertPlanner.schemaErrors.contains(errno)
+                else {
                     throw problem
                 }
                 mayPlanAgain = false
