@@ -121,6 +121,8 @@ struct Configuration: Sendable, Equatable {
         var tokenFile: String?
         var loopbackExempt = true
         var writeTimeoutMs = 10_000
+        var queryTimeoutMs = 30_000
+        var idempotencyHours = 24
     }
 
     enum ReadConsistency: String, Sendable, CaseIterable { case eventual, causal, leader }

@@ -290,19 +290,24 @@ struct AgentAssembly {
         }
         let secret = Self.hex(identity.clusterSecret)
         let database = configuration.database
+        let login = SQLConfiguration(
+            address: configuration.socketPath.map { .unix($0) } ?? .tcp(host: database.host, port: database.port),
+            user: database.user, password: try configuration.databasePassword(), database: database.database)
         let pool = SQLPool(
-            SQLConfiguration(
-                address: configuration.socketPath.map { .unix($0) } ?? .tcp(host: database.host, port: database.port),
-                user: database.user, password: try configuration.databasePassword(), database: database.database
-            ).trackingLastGTID(),
+            configuration.writing(login).trackingLastGTID(),
             size: database.poolSize, deadline: .milliseconds(configuration.api.writeTimeoutMs), name: "writes")
+        let queries = SQLPool(
+            configuration.querying(login), size: database.poolSize,
+            deadline: .milliseconds(configuration.api.queryTimeoutMs), name: "queries")
+        var settings = HTTPAPIConfiguration(
+            host: bind.host, port: bind.port, token: try configuration.apiToken().map { APIToken($0) },
+            loopbackExempt: configuration.api.loopbackExempt, clusterSecret: APIToken(secret),
+            nodeID: identity.nodeID,
+            writeTimeout: .milliseconds(configuration.api.writeTimeoutMs))
+        settings.data = configuration.apiData
         return HTTPAPI(
-            HTTPAPIConfiguration(
-                host: bind.host, port: bind.port, token: try configuration.apiToken().map { APIToken($0) },
-                loopbackExempt: configuration.api.loopbackExempt, clusterSecret: APIToken(secret),
-                nodeID: identity.nodeID,
-                writeTimeout: .milliseconds(configuration.api.writeTimeoutMs)),
-            cluster: NodeInformation(node: node, pool: pool, secret: secret),
+            settings,
+            cluster: NodeInformation(node: node, pool: pool, queries: queries, secret: secret),
             administration: NodeAdministration(node: node, secret: secret),
             group: MultiThreadedEventLoopGroup.singleton, logger: logger
         ) { _ in readiness.reached(.api) }

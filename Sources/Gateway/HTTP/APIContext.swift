@@ -6,9 +6,11 @@ import NIOCore
 struct APIContext: RequestContext {
     var coreContext: CoreRequestContextStorage
     let peer: PeerAddress
+    let channel: any Channel
 
     init(source: ApplicationRequestContextSource) {
         coreContext = CoreRequestContextStorage(source: source)
+        channel = source.channel
         peer = PeerAddress(source.channel.remoteAddress)
     }
 }
