@@ -37,6 +37,8 @@ public enum IdempotencyStore {
         var fingerprint: [UInt8]
         /// Nil while the outcome is not known: of DDL, which is in no transaction.
         var results: [OperationResult]?
+        /// A position that holds it; empty when nobody asked for one.
+        var position = ""
     }
 
     static func isMissing(_ error: SQLError) -> Bool {

@@ -75,7 +75,9 @@ extension WriteExecutor {
             case .success(let known?):
                 guard known.fingerprint == key.fingerprint else { throw IdempotencyStore.reused }
                 guard let result = known.results?.first else { throw IdempotencyStore.unfinished }
-                return WriteAnswer(affectedRows: result.affectedRows, replayed: true)
+                return WriteAnswer(
+                    gtid: known.position.isEmpty ? nil : known.position, affectedRows: result.affectedRows,
+                    replayed: true)
             case .failure(let missing):
                 guard mayMakeStore else {
                     throw .unavailable(
@@ -93,7 +95,10 @@ extension WriteExecutor {
         _ key: IdempotentRequest, _ session: SQLSession
     ) throws(SQLError) -> Result<IdempotencyStore.Known?, MissingStore> {
         do throws(SQLError) {
-            if let known = try IdempotencyStore.find(key, session) { return .success(known) }
+            if var known = try IdempotencyStore.find(key, session) {
+                known.position = try session.query("SELECT @@gtid_binlog_pos").scalar ?? ""
+                return .success(known)
+            }
         } catch {
             guard IdempotencyStore.isMissing(error) else { throw error }
             return .failure(MissingStore(account: try session.query("SELECT CURRENT_USER()").scalar ?? ""))

@@ -46,7 +46,7 @@ import Testing
                 } else {
                     let one = try first.decoded(WriteAnswer.self)
                     let two = try second.decoded(WriteAnswer.self)
-                    #expect(one.id == two.id && one.affectedRows == two.affectedRows)
+                    #expect(one.id == two.id && one.affectedRows == two.affectedRows && two.gtid != nil)
                 }
             }
         }
