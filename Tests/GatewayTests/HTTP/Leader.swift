@@ -5,10 +5,39 @@ import Synchronization
 
 @testable import Gateway
 
+/// One test at a time has the shared server's API: they use schemas by name, and many sessions.
+private actor LeaderTurn {
+    static let shared = LeaderTurn()
+    private var isTaken = false
+    private var waiting: [CheckedContinuation<Void, Never>] = []
+
+    func take() async {
+        if isTaken { return await withCheckedContinuation { waiting.append($0) } }
+        isTaken = true
+    }
+
+    func give() {
+        if waiting.isEmpty { isTaken = false } else { waiting.removeFirst().resume() }
+    }
+}
+
 /// An API that leads, its fake agent, and a session to look behind it.
 func withLeader(
     _ schema: String, tracking: Bool = true, configuration: HTTPAPIConfiguration = HTTPAPIConfiguration(),
     tables: [String],
+    _ test: @escaping @Sendable (any TestClientProtocol, FakeCluster, SQLRunner) async throws -> Void
+) async throws {
+    await LeaderTurn.shared.take()
+    let result: Result<Void, any Error>
+    do { result = .success(try await withLeaderNow(schema, tracking, configuration, tables, test)) } catch {
+        result = .failure(error)
+    }
+    await LeaderTurn.shared.give()
+    try result.get()
+}
+
+private func withLeaderNow(
+    _ schema: String, _ tracking: Bool, _ configuration: HTTPAPIConfiguration, _ tables: [String],
     _ test: @escaping @Sendable (any TestClientProtocol, FakeCluster, SQLRunner) async throws -> Void
 ) async throws {
     let login = try await SharedServer.schema(schema)

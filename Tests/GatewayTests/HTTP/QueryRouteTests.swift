@@ -26,21 +26,25 @@ extension TestClientProtocol {
             let written = try await client.post(
                 "/write/insert", #"{"table": "t", "values": {"id": 1, "name": "Zoë \"x\"\n"}}"#)
             let gtid = try #require(try written.decoded(WriteAnswer.self).gtid)
+            // Other tests write to the server too.
+            func withoutPosition(_ text: String) -> String {
+                text.replacing(/"gtid":"[0-9,-]+"/, with: #""gtid":"…""#)
+            }
             let answer = try await client.query(
                 "SELECT id, name, ? AS p FROM t WHERE id = ?", #""params": [null, 1], "after": "\#(gtid)""#)
             #expect(answer.status == .ok)
             #expect(
-                answer.text == """
+                withoutPosition(answer.text) == """
                     {"columns":[{"name":"id","type":"INT"},{"name":"name","type":"VARCHAR"},{"name":"p","type":"NULL"}],\
-                    "gtid":"\(gtid)","rows":[[1,"Zoë \\"x\\"\\n",null]],"truncated":false}
+                    "gtid":"…","rows":[[1,"Zoë \\"x\\"\\n",null]],"truncated":false}
                     """)
             #expect(answer.headers[.contentType] == "application/json" && answer.headers[.contentLength] != nil)
             let lines = try await client.query(
                 "SELECT 1 AS a UNION SELECT 2", headers: [.accept: "text/html, application/x-ndjson;q=0.9"])
             #expect(lines.headers[.contentType] == "application/x-ndjson")
             #expect(
-                lines.text == """
-                    {"columns":[{"name":"a","type":"INT"}],"gtid":"\(gtid)"}
+                withoutPosition(lines.text) == """
+                    {"columns":[{"name":"a","type":"INT"}],"gtid":"…"}
                     [1]
                     [2]
                     {"rows":2,"truncated":false}\n

@@ -22,6 +22,7 @@ import Testing
         request.method = .POST
         request.headers.add(name: "Content-Type", value: "application/json")
         request.headers.add(name: "Accept", value: accept)
+        request.headers.add(name: "Connection", value: "close")
         request.body = .bytes(
             ByteBuffer(string: "{\"sql\": \(JSONValue.string(sql).text)\(more.isEmpty ? "" : ", " + more)}"))
         return request
