@@ -1,5 +1,6 @@
 import ClusterCore
 import Foundation
+import Gateway
 import Logging
 import MariaDBClient
 import NIOCore
@@ -109,6 +110,12 @@ extension Configuration {
     func apiToken() throws(ConfigurationError) -> String? {
         guard let path = api.tokenFile else { return nil }
         return try Configuration.secret(in: path, key: "api.token_file")
+    }
+
+    /// What the node itself takes as the secret that opens everything: not a token of `wolfscale token create`, which may stand in
+    /// `api.token_file` for the commands, and keeps its role.
+    func apiSecret() throws(ConfigurationError) -> String? {
+        try apiToken().flatMap { IssuedToken($0) == nil ? $0 : nil }
     }
 
     private static func secret(in path: String, key: String) throws(ConfigurationError) -> String {

@@ -59,6 +59,7 @@ struct AgentAssembly {
         let node = try await makeNode(
             identity: identity, store: store, directory: directory, network: network, failureSink: failureSink)
         await keepTLS(node)
+        try await keepTokens(node)
         await delegate.set(node)
         let relay = try await startRelay(node, identity)
         switch (configuration.node.role, configuration.replication.mode) {
@@ -72,7 +73,7 @@ struct AgentAssembly {
         let readiness = Readiness(awaiting: parts) { SystemdNotifier.send("READY=1\nSTATUS=running") }
         return Agent(
             service: NodeService(node: node, directory: directory, failures: failures, readiness: readiness),
-            api: configuration.api.enabled ? try makeAPI(node, identity, readiness) : nil,
+            api: configuration.api.enabled ? try await makeAPI(node, identity, readiness) : nil,
             proxy: configuration.proxy.enabled
                 ? try await ProxyAssembly(configuration: configuration, logger: logger).make(node, readiness) : nil)
     }
@@ -284,7 +285,7 @@ struct AgentAssembly {
         }
     }
 
-    private func makeAPI(_ node: Node, _ identity: Identity, _ readiness: Readiness) throws -> HTTPAPI {
+    private func makeAPI(_ node: Node, _ identity: Identity, _ readiness: Readiness) async throws -> HTTPAPI {
         guard let bind = PeerAddress(configuration.api.bindAddress) else {
             throw AgentError("api.bind_address = \(configuration.api.bindAddress) is not host:port")
         }
@@ -296,12 +297,13 @@ struct AgentAssembly {
                 user: database.user, password: try configuration.databasePassword(), database: database.database
             ).trackingLastGTID(),
             size: database.poolSize, deadline: .milliseconds(configuration.api.writeTimeoutMs), name: "writes")
+        var settings = HTTPAPIConfiguration(
+            host: bind.host, port: bind.port, token: try configuration.apiSecret().map { APIToken($0) },
+            loopbackExempt: configuration.api.loopbackExempt, clusterSecret: APIToken(secret),
+            nodeID: identity.nodeID, writeTimeout: .milliseconds(configuration.api.writeTimeoutMs))
+        if let tokens = await node.tokens { settings.tokens = tokens.directory }
         return HTTPAPI(
-            HTTPAPIConfiguration(
-                host: bind.host, port: bind.port, token: try configuration.apiToken().map { APIToken($0) },
-                loopbackExempt: configuration.api.loopbackExempt, clusterSecret: APIToken(secret),
-                nodeID: identity.nodeID,
-                writeTimeout: .milliseconds(configuration.api.writeTimeoutMs)),
+            settings,
             cluster: NodeInformation(node: node, pool: pool, secret: secret),
             administration: NodeAdministration(node: node, secret: secret),
             group: MultiThreadedEventLoopGroup.singleton, logger: logger

@@ -25,6 +25,8 @@ final class Node {
     let removals: Removals
     /// Nil without certificates.
     var tls: TLSKeeper?
+    /// Of the HTTP API.
+    var tokens: TokenKeeper?
     let flow: FlowWatch
     let logger: Logger
     /// Nil on a witness.
@@ -271,6 +273,7 @@ final class Node {
         }
         housekeeping?.cancel()
         tls?.stop()
+        tokens?.stop()
         applicationAccount?.cancel()
         readdressing?.cancel()
         switching?.cancel()
@@ -410,6 +413,7 @@ extension Node: PeerNetworkDelegate {
             switch PeerPayload(payload) {
             case .raft(let message): consensus.received(control: message, from: peer)
             case .report(let report): received(report, from: peer)
+            case .tokens(let tokens): self.tokens?.received(tokens, from: peer)
             case nil: logger.warning("an unknown control message", metadata: ["peer": "\(peer)"])
             }
         }

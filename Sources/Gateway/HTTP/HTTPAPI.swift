@@ -59,7 +59,7 @@ public struct HTTPAPI: Service {
 
     private func router(_ client: HTTPClient) -> Router<APIContext> {
         let policy = AccessPolicy(
-            token: configuration.token, loopbackExempt: configuration.loopbackExempt,
+            token: configuration.token, tokens: configuration.tokens, loopbackExempt: configuration.loopbackExempt,
             clusterSecret: configuration.clusterSecret)
         let intake = ChangeIntake(
             bodyBytesMax: configuration.bodyBytesMax,
@@ -68,9 +68,13 @@ public struct HTTPAPI: Service {
         let router = Router(context: APIContext.self, options: .autoGenerateHeadEndpoints)
         router.add(middleware: ProblemMiddleware())
         HealthRoutes(cluster: cluster, policy: policy).add(to: router)
-        let reading = router.group("").add(middleware: AccessMiddleware(policy: policy, act: .read))
+        let audit = AccessAudit()
+        func group(_ act: AccessPolicy.Act) -> RouterGroup<APIContext> {
+            router.group("").add(middleware: AccessMiddleware(policy: policy, act: act, audit: audit))
+        }
+        let reading = group(.read)
         StatusRoutes(cluster: cluster).add(to: reading)
-        let changing = router.group("").add(middleware: AccessMiddleware(policy: policy, act: .change))
+        let changing = group(.write)
         WriteRoutes(
             cluster: cluster, intake: intake,
             executor: WriteExecutor(
@@ -78,8 +82,9 @@ public struct HTTPAPI: Service {
         ).add(to: changing)
         let administrationRoutes = AdministrationRoutes(
             administration: administration, intake: intake, timeout: configuration.administrationTimeout)
-        administrationRoutes.add(to: changing)
-        administrationRoutes.addBridge(to: changing)
+        let administering = group(.administer)
+        administrationRoutes.add(to: administering)
+        administrationRoutes.addBridge(to: administering)
         return router
     }
 }

@@ -3,8 +3,10 @@ public struct HTTPAPIConfiguration: Sendable {
     /// `api.bind_address`, in two parts. Port 0 takes a free one.
     public var host: String
     public var port: Int
-    /// From `api.token_file`; without one only loopback gets in.
+    /// From `api.token_file`; its bearer may do everything.
     public var token: APIToken?
+    /// Those that were made with `wolfscale token create`.
+    public var tokens = TokenDirectory()
     /// `api.loopback_exempt`: whether loopback may write and administer without the token.
     public var loopbackExempt: Bool
     /// What the members share; a request that carries it was accepted by another member.

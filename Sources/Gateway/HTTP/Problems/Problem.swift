@@ -26,7 +26,7 @@ public struct Problem: Error, Sendable, Hashable, Codable {
             switch self {
             case .badRequest: "The request is not as it must be"
             case .unauthorized: "A bearer token is needed"
-            case .forbidden: "MariaDB does not allow it"
+            case .forbidden: "It is not allowed"
             case .notFound: "There is no such thing"
             case .tooLarge: "The body is too large"
             case .unsupportedMediaType: "The body must be JSON"
