@@ -27,6 +27,8 @@ final class Node {
     var tls: TLSKeeper?
     /// Of the HTTP API.
     var tokens: TokenKeeper?
+    var apiCertificates: APICertificateKeeper?
+    private(set) var raftCounters = RaftCounters()
     let flow: FlowWatch
     let logger: Logger
     /// Nil on a witness.
@@ -274,6 +276,7 @@ final class Node {
         housekeeping?.cancel()
         tls?.stop()
         tokens?.stop()
+        apiCertificates?.stop()
         applicationAccount?.cancel()
         readdressing?.cancel()
         switching?.cancel()
@@ -305,6 +308,7 @@ extension Node: ConsensusObserver {
     }
 
     func noticed(_ notice: RaftNotice) {
+        raftCounters.count(notice)
         switch notice {
         case .roleChanged(let from, let to, let term, let reason):
             sendReport()

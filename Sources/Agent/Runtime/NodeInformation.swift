@@ -9,9 +9,12 @@ final class NodeInformation: ClusterInformation {
     /// Sessions of the application's account at the local database.
     private let pool: SQLPool
     private let secret: String
+    /// Nil when `proxy.enabled` is false.
+    private let proxy: MySQLProxy?
 
-    init(node: Node, pool: SQLPool, secret: String) {
+    init(node: Node, pool: SQLPool, secret: String, proxy: MySQLProxy?) {
         self.node = node
+        self.proxy = proxy
         self.pool = pool
         self.secret = secret
     }
@@ -24,11 +27,14 @@ final class NodeInformation: ClusterInformation {
     func galeraEndpoints() async -> [EndpointHealth] { await node.galeraEndpoints }
 
     func route() async -> NodeRoute? { await node.route }
+    func metrics() async -> [MetricFamily] {
+        await node.metrics + (proxy?.metrics ?? []) + ProcessMetrics.families()
+    }
 
     func writeRoute() async -> WriteRoute {
         switch await node.writeTarget {
         case .here: .local(pool)
-        case .leader(let api): .forward(ForwardTarget(baseURL: "http://\(api)", secret: secret))
+        case .leader(let api): .forward(ForwardTarget(baseURL: APIAddress.url(api), secret: secret))
         case .nobody(let reason): .unavailable(reason: reason, retryAfterSeconds: 1)
         }
     }

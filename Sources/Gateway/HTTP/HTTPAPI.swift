@@ -47,7 +47,7 @@ public struct HTTPAPI: Service {
     func application(_ client: HTTPClient) -> some ApplicationProtocol {
         Application(
             router: router(client),
-            server: .http1(configuration: HTTP1Channel.Configuration(idleTimeout: .seconds(120))),
+            server: .api(configuration.security, idleTimeout: .seconds(120)),
             configuration: ApplicationConfiguration(
                 address: .hostname(configuration.host, port: configuration.port),
                 availableConnectionsDelegate: MaximumAvailableConnections(configuration.connectionsMax)),
@@ -64,16 +64,22 @@ public struct HTTPAPI: Service {
         let intake = ChangeIntake(
             bodyBytesMax: configuration.bodyBytesMax,
             budget: BodyBudget(bytesMax: configuration.bodyBytesTotalMax, requestsMax: configuration.requestsMax),
-            forwarder: LeaderForwarder(client: client, nodeID: configuration.nodeID))
+            forwarder: LeaderForwarder(client: client, nodeID: configuration.nodeID, trust: configuration.trust))
         let router = Router(context: APIContext.self, options: .autoGenerateHeadEndpoints)
+        let metrics = APIMetrics()
+        router.add(middleware: RequestNameMiddleware())
+        router.add(middleware: APIMetricsMiddleware(metrics: metrics))
         router.add(middleware: ProblemMiddleware())
         HealthRoutes(cluster: cluster, policy: policy).add(to: router)
         let audit = AccessAudit()
+        let limiter =
+            configuration.requestsPerSecond > 0 ? RateLimiter(perSecond: configuration.requestsPerSecond) : nil
         func group(_ act: AccessPolicy.Act) -> RouterGroup<APIContext> {
-            router.group("").add(middleware: AccessMiddleware(policy: policy, act: act, audit: audit))
+            router.group("").add(middleware: AccessMiddleware(policy: policy, act: act, audit: audit, limiter: limiter))
         }
         let reading = group(.read)
         StatusRoutes(cluster: cluster).add(to: reading)
+        MetricsRoutes(cluster: cluster, metrics: metrics, tokens: configuration.tokens).add(to: reading)
         let changing = group(.write)
         WriteRoutes(
             cluster: cluster, intake: intake,

@@ -5,6 +5,7 @@ import Hummingbird
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import NIOSSL
 
 /// Passes a request on to the leader's API and its answer back, once: the leader does not pass it on again.
 struct LeaderForwarder: Sendable {
@@ -15,6 +16,7 @@ struct LeaderForwarder: Sendable {
     let client: HTTPClient
     /// This node's name, for the leader's log.
     let nodeID: String
+    var trust: APITrust?
 
     /// A client that never tries anything a second time.
     static func client(on group: any EventLoopGroup, connectTimeout: Duration) -> HTTPClient {
@@ -36,8 +38,12 @@ struct LeaderForwarder: Sendable {
         }
         var outgoing = HTTPClientRequest(url: target.baseURL + (request.head.path ?? "/"))
         outgoing.method = HTTPMethod(rawValue: request.method.rawValue)
+        outgoing.tlsConfiguration = trust?.current
         outgoing.headers.add(name: HTTPField.Name.forwardSecret.rawName, value: target.secret)
         outgoing.headers.add(name: HTTPField.Name.forwardedBy.rawName, value: nodeID)
+        if let name = request.headers[.requestID] {
+            outgoing.headers.add(name: HTTPField.Name.requestID.rawName, value: name)
+        }
         if let type = request.headers[.contentType] { outgoing.headers.add(name: "Content-Type", value: type) }
         if body.readableBytes > 0 { outgoing.body = .bytes(body) }
         do {
@@ -70,6 +76,10 @@ struct LeaderForwarder: Sendable {
     private static func isBeforeSending(_ error: any Error) -> Bool {
         switch error {
         case is NIOConnectionError: true
+        // What comes before the handshake is done; later TLS errors are about bytes that may have been sent.
+        case let error as NIOSSLError:
+            if case .handshakeFailed = error { true } else { false }
+        case is NIOSSLExtraError: true
         // Only a connection that is being made can be refused.
         case let error as IOError: error.errnoCode == ECONNREFUSED
         case let error as HTTPClientError:

@@ -10,6 +10,7 @@ public struct Problem: Error, Sendable, Hashable, Codable {
         case forbidden
         case notFound = "not-found"
         case tooLarge = "too-large"
+        case tooManyRequests = "too-many-requests"
         case unsupportedMediaType = "unsupported-media-type"
         case conflict
         case refused
@@ -29,6 +30,7 @@ public struct Problem: Error, Sendable, Hashable, Codable {
             case .forbidden: "It is not allowed"
             case .notFound: "There is no such thing"
             case .tooLarge: "The body is too large"
+            case .tooManyRequests: "Too many requests"
             case .unsupportedMediaType: "The body must be JSON"
             case .conflict: "It contradicts other rows"
             case .refused: "It cannot be done as things stand"
