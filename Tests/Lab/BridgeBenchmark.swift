@@ -26,7 +26,10 @@ struct BridgeBenchmark: ParsableCommand {
         progress("starting two Galera clusters and an agent beside each")
         try lab.start()
         try BridgeFlow.prepare(lab.a)
-        if rounds > 0 { try throughput(lab) }
+        if rounds > 0 {
+            let bridged = try throughput(lab)
+            try stretched(lab, bridged: bridged)
+        }
         try lab.waitUntilEqualPositions(from: lab.a, within: .seconds(300))
         if moves > 0 { for isFrozen in [false, true] { try moves(lab, frozen: isFrozen) } }
         try lab.waitUntilEqualPositions(from: lab.a)
@@ -36,7 +39,9 @@ struct BridgeBenchmark: ParsableCommand {
 
     /// In turns: with the bridge, and with both agents frozen. Two cores carry both clusters, so the other site's applying is kept out of it
     /// by cutting the line; what is measured is what the primary pays.
-    private func throughput(_ lab: BridgeLab) throws {
+    ///
+    /// - Returns: Transactions a second with the bridge.
+    private func throughput(_ lab: BridgeLab) throws -> Double {
         let bench = Sysbench(port: lab.a.nodes[0].port)
         try bench.prepare()
         try lab.waitUntilEqualPositions(from: lab.a, within: .seconds(120))
@@ -63,12 +68,41 @@ struct BridgeBenchmark: ParsableCommand {
         delays = flow.delays(since: mark)
         flow.stop()
         let ratio = zip(with, without).map { $0.transactionsPerSecond / $1.transactionsPerSecond }.percentile(0.5)
+        let perSecond = with.map(\.transactionsPerSecond).percentile(0.5)
         try report([
-            ("bridge_tps", with.map(\.transactionsPerSecond).percentile(0.5).rounded(1)),
+            ("bridge_tps", perSecond.rounded(1)),
             ("plain_tps", without.map(\.transactionsPerSecond).percentile(0.5).rounded(1)), ("ratio", ratio.rounded(3)),
             ("bridge_p95_ms", with.map(\.p95Milliseconds).percentile(0.5).rounded(2)),
             ("plain_p95_ms", without.map(\.p95Milliseconds).percentile(0.5).rounded(2)),
             ("delay_p50_ms", delays.percentile(0.5).rounded(1)), ("delay_p95_ms", delays.percentile(0.95).rounded(1)),
+        ])
+        return perSecond
+    }
+
+    /// What a bridge is instead of: one Galera cluster over the same line, half of its nodes on either side.
+    private func stretched(_ lab: BridgeLab, bridged: Double) throws {
+        if let obstacle = PacketWAN.obstacle { return progress("no stretched cluster to compare with: \(obstacle)") }
+        progress("starting one cluster on both sides of the line")
+        let wan = try PacketWAN(.ideal)
+        defer { wan.remove() }
+        let perSite = lab.a.nodes.count
+        let cluster = try GaleraCluster(
+            name: "stretched", number: 3, folder: lab.folder, nodes: perSite * 2, timeouts: "",
+            place: { index in
+                let site: PacketWAN.Site = index < perSite ? .home : .away
+                return GaleraNode.Place(host: wan.address(site), prefix: wan.prefix(site))
+            })
+        defer { cluster.remove() }
+        try cluster.start()
+        let bench = Sysbench(host: cluster.nodes[0].place.host, port: cluster.nodes[0].port)
+        try bench.prepare()
+        wan.set(.wan(roundTrip: .milliseconds(roundTrip), megabits: 100))
+        let runs = try (1...rounds).map { _ in try bench.run(threads: threads, seconds: seconds) }
+        let perSecond = runs.map(\.transactionsPerSecond).percentile(0.5)
+        try report([
+            ("stretched_tps", perSecond.rounded(1)),
+            ("stretched_p95_ms", runs.map(\.p95Milliseconds).percentile(0.5).rounded(2)),
+            ("ratio_stretched", (bridged / perSecond).rounded(2)),
         ])
     }
 

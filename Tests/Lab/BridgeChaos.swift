@@ -12,6 +12,8 @@ struct BridgeChaos: ParsableCommand {
     @Option(help: "Repeats a run.") var seed: UInt64 = UInt64.random(in: 0 ... .max)
     @Option(help: "How many nodes a cluster has.") var nodes = 3
     @Option(help: "How many clients write meanwhile.") var clients = 6
+    @Option(help: "Microseconds that a client rests after a write, so that the other site can keep up.")
+    var rest: UInt32 = 10_000
     @Option(help: "Only these faults, separated by commas.") var only: String?
     @Flag(help: "One JSON object a line.") var json = false
     @Flag(help: "Leave the folder of the run.") var keep = false
@@ -25,7 +27,7 @@ struct BridgeChaos: ParsableCommand {
         try lab.start()
         try BridgeWorkload.prepare(lab.a)
         var injector = BridgeFaultInjector(lab: lab, seed: seed)
-        let workload = BridgeWorkload(lab: lab, clients: clients)
+        let workload = BridgeWorkload(lab: lab, clients: clients, restMicroseconds: rest)
         workload.start()
         let plan = try wanted() ?? injector.plan(faults)
         for (index, fault) in plan.enumerated() {

@@ -237,4 +237,46 @@ struct BridgeTests {
             try lab.requireEqual()
         }
     }
+
+    /// Restored from an older backup, or all hosts crashed and the last commits were not on their disks.
+    @Test func aSiteThatWasSetBackIsFoundOutOnEitherSide() throws {
+        try Self.withBridge("bridge-setback") { lab in
+            try BridgeWorkload.prepare(lab.a)
+            let writer = try lab.a.nodes[0].client()
+            try writer.query("INSERT INTO appends VALUES (1, 'a1', 'in the backup')")
+            try lab.waitUntilEqualPositions(from: lab.a)
+            let backups = try lab.clusters.map { cluster in
+                try cluster.backUp(cluster.nodes[2])
+            }
+            for id in 2...20 { try writer.query("INSERT INTO appends VALUES (\(id), 'a1', 'after the backup')") }
+            try lab.waitUntilEqualPositions(from: lab.a)
+
+            // The site that is fed lost nothing of its own, so it is fed again.
+            try lab.b.restore(backups[1])
+            try lab.waitUntil(lab.agentB, is: "replica")
+            try lab.waitUntilEqualPositions(from: lab.a)
+            #expect(try lab.requireEqual() >= 20)
+
+            // The primary lost what the other site has, under GTIDs that it would give anew.
+            try lab.a.restore(backups[0])
+            try lab.waitUntil(lab.agentA, is: "provisioning")
+            let trouble = try lab.site(lab.agentA)["trouble"] as? String ?? ""
+            #expect(trouble.contains("older backup") && trouble.contains("switchover --to"), "\(trouble)")
+            for node in lab.a.nodes {
+                try Lab.eventually("\(node.name) takes no writes") {
+                    try node.client().query("SELECT @@read_only").scalar == "1"
+                }
+            }
+            try Lab.eventually("the other site takes over", within: .seconds(60), every: .milliseconds(200)) {
+                let answer = try lab.agentA.http(
+                    "POST", "/cluster/switchover", body: "{\"to\":\"agent-b\"}", timeout: 60)
+                guard answer.status == 200 else { throw LabError(String(decoding: answer.body, as: UTF8.self)) }
+                return true
+            }
+            try lab.waitUntil(lab.agentB, is: "primary")
+            let other = try lab.b.nodes[0].client()
+            #expect(try other.query("SELECT COUNT(*) FROM appends").scalar == "20")
+            try other.query("INSERT INTO appends VALUES (21, 'b1', 'goes on')")
+        }
+    }
 }

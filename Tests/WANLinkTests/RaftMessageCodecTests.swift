@@ -11,8 +11,8 @@ import Testing
         mutating func number() -> UInt64 {
             UInt64.random(in: 0 ... .max, using: &random) >> UInt64.random(in: 0..<64, using: &random)
         }
-        mutating func term() -> Term { Term(number()) }
-        mutating func lsn() -> LSN { LSN(number()) }
+        mutating func term() -> Term { Term(number() >> 2) }
+        mutating func lsn() -> LSN { LSN(number() >> 1) }
         mutating func position() -> LogPosition { LogPosition(lsn: lsn(), term: term()) }
         mutating func flag() -> Bool { Bool.random(using: &random) }
 
@@ -110,6 +110,19 @@ import Testing
         payload.setInteger(UInt32(1), at: payload.writerIndex - 4)
         payload.writeInteger(UInt32.max)
         #expect(throws: RaftMessageError.truncated(reading: "a batch")) { try RaftMessageCodec.decode(payload) }
+    }
+
+    /// Counting on from a term or an LSN that a peer names must not overflow.
+    @Test func numbersWithoutRoomToCountOnAreRefused() {
+        let beyond = Term.limit.rawValue + 1
+        #expect(throws: RaftMessageError.outOfRange(field: "term", beyond)) {
+            try RaftMessageCodec.decode(RaftMessageCodec.encode(.timeoutNow(TimeoutNow(term: Term(beyond)))))
+        }
+        let beat = Heartbeat(term: .limit, commit: LSN(.max), sentAt: .zero)
+        #expect(throws: RaftMessageError.outOfRange(field: "commit", .max)) {
+            try RaftMessageCodec.decode(RaftMessageCodec.encode(.heartbeat(beat)))
+        }
+        #expect(Term.limit.nextEra > .limit && Term.limit.next > .limit && LSN.limit.next > .limit)
     }
 
     @Test func aLaterVersionIsNamed() {

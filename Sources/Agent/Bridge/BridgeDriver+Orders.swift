@@ -109,8 +109,10 @@ extension BridgeDriver {
         }
         if let gtid = logged[own], !held.covers(gtid) {
             return
-                "this cluster lacks transactions that it wrote itself (through \(gtid)): it was restored from an older "
-                + "backup; load a fresh copy of the other site"
+                "this cluster lacks transactions that it wrote itself (through \(gtid)): it was restored from an older backup, or "
+                + "lost its last commits in a crash of all its hosts. It takes no writes; what it took since then is in its binlogs "
+                + "alone. Let another site lead (`wolfscale switchover --to NODE`), load a fresh copy of it here, then `wolfscale "
+                + "bridge retry`"
         }
         return nil
     }
@@ -165,8 +167,8 @@ extension BridgeDriver {
         remember(seen)
         guard seen.position.covers(expected) else {
             throw ServerError.wrongState(
-                "\(endpoint.name) holds \(seen.position), and the cluster has been seen at \(expected): they disagree, so the "
-                    + "channel stays off")
+                "\(endpoint.name) holds \(seen.position), and the cluster has been seen at \(expected), so the channel stays off. "
+                    + "If the whole cluster was restored from an older backup: `wolfscale bridge retry`")
         }
         var from = restricted(seen.position, to: domains)
         from.advance(to: consensus.raft.membership.galeraKnown.position)
@@ -196,18 +198,27 @@ extension BridgeDriver {
 
     // MARK: The source
 
-    func startCapture(_ endpoint: SiteEndpoint) async throws {
+    /// - Returns: nil when the capture runs; otherwise what has become of the cluster's history, which was set back.
+    func startCapture(_ endpoint: SiteEndpoint) async throws -> SiteComparison? {
         guard let identity else {
             throw ServerError.wrongState("this member's Galera cluster is not in the membership")
         }
         capture.detach()
-        let seen = try await observe(endpoint, inSync: false)
         let logged = try await position(through: consensus.raft.last)
-        let present = seen.binlogState.position
-        if let own = logged[identity.domain], !seen.position.covers(own) {
-            throw ServerError.wrongState(
-                "\(endpoint.name) holds \(seen.position), and the log \(logged): the node is behind its cluster")
+        var seen = try await observe(endpoint, inSync: false)
+        if !seen.position.covers(logged) {
+            // A node may be late; in sync it speaks for its cluster.
+            seen = try await observe(endpoint, inSync: true)
+            if let reason = Self.lack(seen.position, GTIDPosition(), logged, own: identity.domain) {
+                return .needsCopy(reason: reason)
+            }
+            let baseline = consensus.raft.membership.galeraBaseline.position
+            let inLog = try await threads.runIfActive { [log = consensus.log, last = consensus.raft.last] in
+                try log.state(through: last).position
+            }
+            if !seen.position.covers(Self.required(logged, inLog, baseline)) { return .contained(complete: false) }
         }
+        let present = seen.binlogState.position
         // A domain that its binlog does not know can't be named; in one that the log does not know only what comes from now on counts.
         let known = Set(logged.gtids.map(\.domain)).union([identity.domain]).union(otherDomains)
         var start = GTIDPosition(logged.gtids.filter { present[$0.domain] != nil })
@@ -220,6 +231,7 @@ extension BridgeDriver {
                 fragmentBytesMax: settings.fragmentBytesMax, heartbeat: .milliseconds(500),
                 connectTimeout: .seconds(3), logger: logger),
             logged: logged, domains: BridgeCapture.Domains(own: identity.domain, foreign: otherDomains))
+        return nil
     }
 
     /// Waits until the log has committed all that any node of the closed cluster has written.

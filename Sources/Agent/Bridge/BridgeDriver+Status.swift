@@ -24,7 +24,7 @@ extension BridgeDriver {
     var databaseStatus: NodeStatus.Database {
         NodeStatus.Database(
             mode: "galera", state: bridge.state.name, endpoint: (inUse ?? site.choice.id).map { site[$0].name },
-            gtid: site.chosen?.observation?.position.description, writable: bridge.site == .open && isSource)
+            gtid: site.chosen?.observation?.position.description, writable: bridge.site.takesWrites && isSource)
     }
 
     var health: Health {

@@ -96,6 +96,13 @@ final class BridgeDriver {
 
     func handle(_ event: BridgeEvent) { carryOut(bridge.handle(event)) }
 
+    /// An administrator has put something right, or says that the cluster is as it should be, even if it once held more.
+    func retry() {
+        known = GTIDPosition()
+        applied = .zero
+        handle(.retry)
+    }
+
     /// Leaves the cluster as it is: it goes on without the bridge, and a channel goes on with what it was sent.
     func end() {
         handle(.stop)
@@ -150,7 +157,8 @@ final class BridgeDriver {
         case .clearChannels: try await clearChannels()
         case .startChannel(let id): try await startChannel(site[id])
         case .awaitApplied(let id, let lsn): try await awaitApplied(at: site[id], through: lsn)
-        case .startCapture(let id, _): try await startCapture(site[id])
+        case .startCapture(let id, _):
+            if let comparison = try await startCapture(site[id]) { return .compared(comparison) }
         case .settle: try await settle()
         case .pause: try await Task.sleep(for: attempts.pause(in: bridge.state))
         }

@@ -119,14 +119,17 @@ final class GaleraSite {
 
     // MARK: Mending
 
+    private var wantsReadOnly: Bool? {
+        switch policy {
+        case .untouched, .asFound: nil
+        case .open: false
+        case .closed: true
+        }
+    }
+
     /// Sets `read_only` as the bridge wants it, and removes a channel that is not the holder's: a node that comes back has neither.
     private func mend(_ endpoint: SiteEndpoint, _ seen: GaleraObservation) {
-        let wantsReadOnly: Bool? =
-            switch policy {
-            case .untouched: nil
-            case .open: false
-            case .closed: true
-            }
+        let wantsReadOnly = wantsReadOnly
         let isStrayChannel = seen.channel != nil && delegate?.mayHaveChannel(endpoint.id) == false
         guard endpoint.mending == nil, wantsReadOnly.map({ $0 != seen.isReadOnly }) ?? false || isStrayChannel else {
             return
@@ -134,7 +137,7 @@ final class GaleraSite {
         endpoint.mending = Task { [weak self, logger] in
             do {
                 if isStrayChannel { try await ChannelControl.remove(at: endpoint) }
-                if let wantsReadOnly, self?.policy != .untouched {
+                if let wantsReadOnly, self?.wantsReadOnly == wantsReadOnly {
                     try await Self.setReadOnly(wantsReadOnly, at: endpoint)
                 }
             } catch {

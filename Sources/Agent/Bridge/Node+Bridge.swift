@@ -65,7 +65,8 @@ extension Node: BridgeDriverDelegate {
     /// Takes the other site's vote away again after a switchover, or after one that failed. Called now and then by the leader.
     func settleVotes() {
         let raft = consensus.raft
-        guard bridge?.isHandingOver == false, raft.role == .leader, raft.noOpCommitted, raft.transferTarget == nil,
+        guard bridge?.isHandingOver == false, transferWaiters.isEmpty, raft.role == .leader, raft.noOpCommitted,
+            raft.transferTarget == nil,
             var own = raft.membership[identity.number],
             var other = raft.membership.voters.first(where: {
                 $0.number != identity.number && $0.role == .voter && ($0.voteIsLent == true || own.voteIsLent == true)
@@ -95,8 +96,11 @@ extension Node: BridgeDriverDelegate {
         guard let member = consensus.raft.membership[target], member.role.hasDatabase else {
             return "that member has no Galera cluster"
         }
-        guard case .sourcing(.running, _) = bridge.bridge.state else {
-            return "this site is \(bridge.bridge.state.name), so what was written can't be drained"
+        switch bridge.bridge.state {
+        case .sourcing(.running, _): break
+        // It takes no writes, and lacks what the log holds: nothing of it remains to be drained.
+        case .needsCopy: break
+        default: return "this site is \(bridge.bridge.state.name), so what was written can't be drained"
         }
         guard let progress = consensus.raft.progress(of: target), let report = reports[target],
             Consensus.now.duration(since: report.at) < .milliseconds(2_500)
@@ -160,7 +164,7 @@ extension Node: BridgeDriverDelegate {
         let before = bridge.bridge.state.name
         if acceptingOrphans { try await acceptOrphans(bridge) }
         record("bridge.retry", "asked for, while the site was \(before)\(acceptingOrphans ? "; orphans accepted" : "")")
-        bridge.handle(.retry)
+        bridge.retry()
         return BridgeRetry(before: before)
     }
 

@@ -12,31 +12,39 @@ struct StatusCommand: AsyncParsableCommand {
     @Flag(help: "Print the API's JSON as it is.") var json = false
     @Flag(help: "Show it anew every second until interrupted.") var watch = false
 
+    private static let clear = "\u{1B}[H\u{1B}[2J"
+
     func run() async throws {
         let api = try LocalAPI(options.load())
-        while true {
-            let body = try await api.send(.get, "/status")
-            if json {
-                body.printAsIs()
-            } else {
-                let status = try api.decode(NodeStatus.self, from: body)
-                let cluster = try await api.send(.get, "/cluster")
-                // The screen is cleared only when all of the new one is there.
-                if watch { print("\u{1B}[H\u{1B}[2J", terminator: "") }
-                print(StatusReport.render(status))
-                if let bridge = status.bridge {
-                    print(
-                        "\n"
-                            + BridgeReport.render(
-                                bridge,
-                                unapplied: status.log.committed.rawValue
-                                    - min(status.log.applied.rawValue, status.log.committed.rawValue)))
-                }
-                print("\n" + MembersReport.render(try api.decode(ClusterStatus.self, from: cluster)))
-            }
-            guard watch else { return }
+        print(try await look(api))
+        while watch {
             try await Task.sleep(for: .seconds(1))
+            do throws(CommandFailure) {
+                let text = try await look(api)
+                // The screen is cleared only when all of the new one is there.
+                print((json ? "" : Self.clear) + text)
+            } catch {
+                // An agent that is restarted is waited for.
+                let text = json ? error.description : Self.clear + error.description
+                FileHandle.standardError.write(Data((text + "\n").utf8))
+            }
         }
+    }
+
+    private func look(_ api: LocalAPI) async throws(CommandFailure) -> String {
+        let body = try await api.send(.get, "/status")
+        if json { return String(decoding: body, as: UTF8.self) }
+        let status = try api.decode(NodeStatus.self, from: body)
+        let cluster = try api.decode(ClusterStatus.self, from: try await api.send(.get, "/cluster"))
+        var parts = [StatusReport.render(status)]
+        if let bridge = status.bridge {
+            parts.append(
+                BridgeReport.render(
+                    bridge,
+                    unapplied: status.log.committed.rawValue
+                        - min(status.log.applied.rawValue, status.log.committed.rawValue)))
+        }
+        return (parts + [MembersReport.render(cluster)]).joined(separator: "\n\n")
     }
 }
 

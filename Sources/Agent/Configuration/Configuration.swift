@@ -126,6 +126,8 @@ struct Configuration: Sendable, Equatable {
         var loopbackExempt = true
         var rateLimitPerSecond = 0
         var writeTimeoutMs = 10_000
+        var queryTimeoutMs = 30_000
+        var idempotencyHours = 24
     }
 
     enum ReadConsistency: String, Sendable, CaseIterable { case eventual, causal, leader }

@@ -175,6 +175,12 @@ extension Setting {
             "Requests of one token, or of one address without one; status is not counted; 0 for no limit."),
         .integer(
             "api", "write_timeout_ms", \.api.writeTimeoutMs, 100...600_000, "How long a write waits for its quorum."),
+        .integer(
+            "api", "query_timeout_ms", \.api.queryTimeoutMs, 100...86_400_000,
+            "How long POST /query may take, its answer's transfer included."),
+        .integer(
+            "api", "idempotency_hours", \.api.idempotencyHours, 1...8_760,
+            "How long the answers to requests with an Idempotency-Key are kept."),
     ]
 
     private static let proxy: [Setting] = [

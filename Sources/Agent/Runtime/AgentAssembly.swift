@@ -294,12 +294,15 @@ struct AgentAssembly {
         }
         let secret = Self.hex(identity.clusterSecret)
         let database = configuration.database
+        let login = SQLConfiguration(
+            address: configuration.socketPath.map { .unix($0) } ?? .tcp(host: database.host, port: database.port),
+            user: database.user, password: try configuration.databasePassword(), database: database.database)
         let pool = SQLPool(
-            SQLConfiguration(
-                address: configuration.socketPath.map { .unix($0) } ?? .tcp(host: database.host, port: database.port),
-                user: database.user, password: try configuration.databasePassword(), database: database.database
-            ).trackingLastGTID(),
+            configuration.writing(login).trackingLastGTID(),
             size: database.poolSize, deadline: .milliseconds(configuration.api.writeTimeoutMs), name: "writes")
+        let queries = SQLPool(
+            configuration.querying(login), size: database.poolSize,
+            deadline: .milliseconds(configuration.api.queryTimeoutMs), name: "queries")
         var settings = HTTPAPIConfiguration(
             host: bind.host, port: bind.port, token: try configuration.apiSecret().map { APIToken($0) },
             loopbackExempt: configuration.api.loopbackExempt, clusterSecret: APIToken(secret),
@@ -312,9 +315,10 @@ struct AgentAssembly {
             node.apiCertificates = certificates
             certificates.start()
         }
+        settings.data = configuration.apiData
         return HTTPAPI(
             settings,
-            cluster: NodeInformation(node: node, pool: pool, secret: secret, proxy: proxy),
+            cluster: NodeInformation(node: node, pool: pool, queries: queries, secret: secret, proxy: proxy),
             administration: NodeAdministration(node: node, secret: secret),
             group: MultiThreadedEventLoopGroup.singleton, logger: logger
         ) { _ in readiness.reached(.api) }

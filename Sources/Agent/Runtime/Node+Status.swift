@@ -202,6 +202,13 @@ extension Node {
 
     func lsn(of gtid: GTID) -> LSN? { (bridge?.capture.recent ?? capture.recent).lsn(of: gtid) }
 
+    /// As many as can be had at once, `count` at the most.
+    func nextSnowflakes(_ count: Int) -> [UInt64] {
+        var ids: [UInt64] = []
+        while ids.count < count, case .id(let id) = nextSnowflake() { ids.append(id) }
+        return ids
+    }
+
     func nextSnowflake() -> Snowflake.Outcome {
         snowflake.next(nowMs: UInt64(max(0, Date().timeIntervalSince1970 * 1_000)))
     }

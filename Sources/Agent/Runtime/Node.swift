@@ -54,7 +54,7 @@ final class Node {
     private var leadership: Standing?
     private var housekeeping: RepeatedTask?
     private var commitHintAt: LSN = .zero
-    private var transferWaiters: [CheckedContinuation<TransferObstacle?, Never>] = []
+    var transferWaiters: [CheckedContinuation<TransferObstacle?, Never>] = []
 
     init(
         configuration: Configuration, identity: Identity, store: StateStore, network: PeerNetwork, consensus: Consensus,

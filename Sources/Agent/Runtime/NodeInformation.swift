@@ -8,14 +8,17 @@ final class NodeInformation: ClusterInformation {
     let node: Node
     /// Sessions of the application's account at the local database.
     private let pool: SQLPool
+    /// The same account's, for reading: queries that take long hold up no write.
+    private let queries: SQLPool
     private let secret: String
     /// Nil when `proxy.enabled` is false.
     private let proxy: MySQLProxy?
 
-    init(node: Node, pool: SQLPool, secret: String, proxy: MySQLProxy?) {
+    init(node: Node, pool: SQLPool, queries: SQLPool, secret: String, proxy: MySQLProxy?) {
         self.node = node
         self.proxy = proxy
         self.pool = pool
+        self.queries = queries
         self.secret = secret
     }
 
@@ -39,10 +42,33 @@ final class NodeInformation: ClusterInformation {
         }
     }
 
+    func readPlaces() async -> ReadPlaces {
+        let state = await node.reading
+        var places = ReadPlaces(
+            here: state.isReadable ? queries : nil, leads: state.leads, reason: state.reason)
+        if let api = state.leaderAPI { places.leader = ForwardTarget(baseURL: "http://\(api)", secret: secret) }
+        return places
+    }
+
+    func holdsLease() async -> Bool { await node.holdsLease }
+
+    func nextIDs(_ count: Int) async throws -> [UInt64] {
+        var ids: [UInt64] = []
+        ids.reserveCapacity(count)
+        while ids.count < count {
+            // In small steps: the loop that makes them carries commits too.
+            ids += await node.nextSnowflakes(min(256, count - ids.count))
+            if ids.count < count { ids.append(try await nextID()) }
+        }
+        return ids
+    }
+
     func waitForWrite(gtid: GTID?) async -> LSN? {
         guard let gtid else { return nil }
         return await node.lsn(of: gtid)
     }
+
+    func prepareIdempotency(account: String) async throws { try await node.prepareIdempotency(account: account) }
 
     func nextID() async throws -> UInt64 {
         while true {

@@ -85,10 +85,20 @@ extension Bridge {
         enter(.diverged(reason: reason), .close, &effects)
     }
 
+    /// What it takes from now on would stand under the GTIDs of what it lacks, so it is closed.
     mutating func lacks(_ reason: String, _ effects: inout BridgeEffects) {
         note(.needsCopy, reason, &effects)
         resign(reason, &effects)
-        rest(.needsCopy(reason: reason))
+        setSite(.closed, &effects)
+        if isClosed { rest(.needsCopy(reason: reason)) } else { enter(.needsCopy(reason: reason), .close, &effects) }
+    }
+
+    /// Closed, however often it takes.
+    mutating func finishedNeedsCopy(
+        _ action: BridgeAction, _ outcome: BridgeOutcome, _ effects: inout BridgeEffects
+    ) {
+        if case .failed = outcome { return order(.pause, &effects) }
+        if action == .close { isClosed = true } else { order(.close, &effects) }
     }
 
     mutating func channelLost(_ id: EndpointID, _ reason: String, _ effects: inout BridgeEffects) {
@@ -112,7 +122,7 @@ extension Bridge {
 
     mutating func retry(_ effects: inout BridgeEffects) {
         switch state {
-        case .following(.faulted), .diverged, .needsCopy:
+        case .following(.faulted), .following(.searching), .diverged, .needsCopy:
             if divergedAt != nil { return }
             isCompared = false
             isClosed = false

@@ -15,7 +15,8 @@ extension Bridge {
             }
             takeUp(&effects)
         case .diverged: finishedDiverged(action, outcome, &effects)
-        case .needsCopy, .stopped: break
+        case .needsCopy: finishedNeedsCopy(action, outcome, &effects)
+        case .stopped: break
         }
     }
 
@@ -33,7 +34,8 @@ extension Bridge {
             isCompared = true
             close(&effects)
         case (.comparing(let id), .compared(.orphans(let gtids))): diverge(gtids, id, &effects)
-        case (.comparing, .compared(.needsCopy(let reason))): lacks(reason, &effects)
+        case (.comparing, .compared(.needsCopy(let reason))), (.connecting, .compared(.needsCopy(let reason))):
+            lacks(reason, &effects)
         case (.comparing, _):
             rest(.waiting)
             order(.pause, &effects)
@@ -43,6 +45,7 @@ extension Bridge {
         case (.clearing, .done):
             guard let endpoint else { return order(.pause, &effects) }
             connect(endpoint, promoting: term, &effects)
+        case (.connecting, .compared(.contained)): promoteAgain(&effects)
         case (.clearing, _), (.connecting, .failed), (.connecting, .compared):
             note(.captureLost, "\(outcome)", &effects)
             order(.pause, &effects)
@@ -56,6 +59,12 @@ extension Bridge {
         }
     }
 
+    /// It was set back behind what others wrote: fed anew, then the source again. (B3)
+    private mutating func promoteAgain(_ effects: inout BridgeEffects) {
+        state = .waiting
+        takeUp(&effects)
+    }
+
     /// The pause after a failed attempt is over.
     private mutating func tryAgain(_ step: SitePromotionStep, _ term: Term, _ effects: inout BridgeEffects) {
         switch step {
@@ -66,7 +75,9 @@ extension Bridge {
         }
     }
 
+    /// The site is opened, again or for the first time, when the capture runs: until then it may be one that was set back.
     mutating func connect(_ id: EndpointID, promoting term: Term, _ effects: inout BridgeEffects) {
+        leaveAsFound(&effects)
         enter(.promoting(.connecting(id), term: term), .startCapture(id, term: term), &effects)
     }
 
@@ -74,8 +85,13 @@ extension Bridge {
 
     /// Captures from the best endpoint.
     mutating func source(_ term: Term, _ effects: inout BridgeEffects) {
+        leaveAsFound(&effects)
         guard let endpoint else { return rest(.sourcing(.searching(reason: noEndpointReason), term: term)) }
         enter(.sourcing(.connecting(endpoint), term: term), .startCapture(endpoint, term: term), &effects)
+    }
+
+    private mutating func leaveAsFound(_ effects: inout BridgeEffects) {
+        if site == .open { setSite(.asFound, &effects) }
     }
 
     private mutating func sourced(
@@ -83,10 +99,13 @@ extension Bridge {
     ) {
         switch (step, outcome) {
         case (.connecting(let id), .done):
+            setSite(.open, &effects)
             rest(.sourcing(.running(id), term: term))
             note(.capturing, "from endpoint \(id)", &effects)
         case (.connecting, .failed(let reason)):
             enter(.sourcing(.searching(reason: reason), term: term), .pause, &effects)
+        case (.connecting, .compared(.needsCopy(let reason))): lacks(reason, &effects)
+        case (.connecting, .compared(.contained)): promoteAgain(&effects)
         case (.connecting, _), (.searching, _): source(term, &effects)
         case (.running, _): break
         }
@@ -100,8 +119,10 @@ extension Bridge {
         case .promoting(.opening(let id), let term):
             note(.captureLost, reason, &effects)
             connect(endpoint ?? id, promoting: term, &effects)
-        case .draining(.closing(let id), let term, let target), .draining(.settling(let id), let term, let target):
-            reopen(id, term, target, "the capture was lost: \(reason)", &effects)
+        case .draining(.closing(let id), let term, _), .draining(.settling(let id), let term, _),
+            .draining(.reopening(let id), let term, _):
+            note(.drainFailed, "the capture was lost: \(reason)", &effects)
+            connect(endpoint ?? id, promoting: term, &effects)
         case .waiting, .following, .promoting, .sourcing, .draining, .fenced, .diverged, .needsCopy, .stopped: break
         }
     }
@@ -114,6 +135,8 @@ extension Bridge {
             setSite(.closed, &effects)
             enter(.draining(.closing(id), term: term, target: target), .close, &effects)
         case .sourcing: note(.drainFailed, "the capture does not run, so what was written can't be drained", &effects)
+        case .needsCopy where !isClosed:
+            note(.drainFailed, "not every node of this site is read-only yet; try again in a moment", &effects)
         case .waiting, .following, .promoting, .fenced, .diverged, .needsCopy:
             if case .leader = leadership { effects.handOver = .init(target: target) }
         case .draining, .stopped: break

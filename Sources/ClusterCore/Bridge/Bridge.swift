@@ -6,6 +6,7 @@
 ///  B3. A site is opened only by the leader of an established term, holding all that the log had committed before it.
 ///  B4. A site that lost leadership is closed, and is fed only after its history was found to be contained in the log.
 ///  B5. Leadership is handed over only when every node is closed and all they wrote is committed in the log.
+///  B6. A site that lost what was captured from it takes no writes: they would stand under the GTIDs of others.
 ///
 /// One order is under way at a time, as in ``Tenure``.
 public struct Bridge: Sendable, Hashable {

@@ -42,8 +42,14 @@ public struct BridgeEffects: Sendable, Hashable {
 public enum SitePolicy: String, Sendable, Hashable {
     /// As the administrator left it: nothing is known yet.
     case untouched
+    /// Takes writes; nodes that come back are opened.
     case open
+    /// Takes writes, and is not captured from at the moment: nodes that come back stay as they are until it is, for the site may have
+    /// been set back.
+    case asFound
     case closed
+
+    public var takesWrites: Bool { self == .open || self == .asFound }
 }
 
 /// One line of the event history.

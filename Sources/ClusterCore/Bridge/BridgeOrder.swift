@@ -31,7 +31,8 @@ public enum BridgeAction: Sendable, Hashable {
     case startChannel(EndpointID)
     /// Wait until the cluster, seen at this endpoint, holds everything of the log through this LSN. → `.done`
     case awaitApplied(EndpointID, through: LSN)
-    /// Read this endpoint's binlog from where the log ends, after checking that it has got there. → `.done`
+    /// Read this endpoint's binlog from where the log ends, after checking that it has got there. → `.done`, or `.compared` when the
+    /// whole cluster was set back: `.needsCopy` behind what was captured from it, `.contained(complete: false)` behind what others wrote.
     case startCapture(EndpointID, term: Term)
     /// Wait until everything that any node of the cluster has in its binlog is captured and committed. → `.done`
     case settle

@@ -6,6 +6,8 @@ public struct LSN: RawRepresentable, Hashable, Sendable, Codable, Comparable, Cu
     public init(_ rawValue: UInt64) { self.rawValue = rawValue }
 
     public static let zero = LSN(0)
+    /// Above this no entry can be: it leaves room to count on without overflow. Readers of bytes refuse what is above.
+    public static let limit = LSN(UInt64(Int64.max))
 
     public var description: String { String(rawValue) }
     public var next: LSN { LSN(rawValue + 1) }

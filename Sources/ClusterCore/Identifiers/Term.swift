@@ -6,6 +6,8 @@ public struct Term: RawRepresentable, Hashable, Sendable, Codable, Comparable, C
     public init(_ rawValue: UInt64) { self.rawValue = rawValue }
 
     public static let zero = Term(0)
+    /// Above this no term can be: it leaves room for elections and eras to come. Readers of bytes refuse what is above.
+    public static let limit = Term(1 << 62)
 
     public var description: String { String(rawValue) }
     public var next: Term { Term(rawValue + 1) }

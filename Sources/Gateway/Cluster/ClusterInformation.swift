@@ -24,12 +24,28 @@ public protocol ClusterInformation: Sendable {
     func waitForWrite(gtid: GTID?) async -> LSN?
     /// A Snowflake identifier of this node, below 2^63.
     func nextID() async throws -> UInt64
+    /// `count` of them, rising.
+    func nextIDs(_ count: Int) async throws -> [UInt64]
+
+    /// From where `POST /query` can read now.
+    func readPlaces() async -> ReadPlaces
+    /// Whether this node leads and no other can have become leader by now.
+    func holdsLease() async -> Bool
+
+    /// Makes the table of idempotency keys, at the leader, and lets `account` (`user@host`) use it; see
+    /// ``IdempotencyStore/creation(account:)``.
+    func prepareIdempotency(account: String) async throws
 }
 
 extension ClusterInformation {
     public func galeraEndpoints() async -> [EndpointHealth] { [] }
     public func route() async -> NodeRoute? { nil }
     public func metrics() async -> [MetricFamily] { [] }
+    public func nextIDs(_ count: Int) async throws -> [UInt64] {
+        var ids: [UInt64] = []
+        for _ in 0..<count { ids.append(try await nextID()) }
+        return ids
+    }
 }
 
 /// Where a write goes now.

@@ -10,9 +10,11 @@ struct APIContext: RequestContext {
     let address: String?
     /// Set once it is known whose request it is.
     var principal: Principal?
+    let channel: any Channel
 
     init(source: ApplicationRequestContextSource) {
         coreContext = CoreRequestContextStorage(source: source)
+        channel = source.channel
         peer = PeerAddress(source.channel.remoteAddress)
         address = source.channel.remoteAddress?.ipAddress
     }

@@ -33,8 +33,9 @@ public struct HTTPAPI: Service {
     /// - Throws: ``HTTPAPIError`` when the address cannot be bound.
     public func run() async throws {
         let client = LeaderForwarder.client(on: group, connectTimeout: .seconds(2))
+        let cleaner = IdempotencyCleaner(cluster: cluster, hours: configuration.data.idempotencyHours, logger: logger)
         do {
-            try await application(client).run()
+            try await cleaner.run { try await application(client).run() }
         } catch {
             try await client.shutdown()
             if let error = error as? IOError { throw HTTPAPIError.bind(configuration, error) }
@@ -57,7 +58,7 @@ public struct HTTPAPI: Service {
             eventLoopGroupProvider: .shared(group), logger: logger)
     }
 
-    private func router(_ client: HTTPClient) -> Router<APIContext> {
+    func router(_ client: HTTPClient) -> Router<APIContext> {
         let policy = AccessPolicy(
             token: configuration.token, tokens: configuration.tokens, loopbackExempt: configuration.loopbackExempt,
             clusterSecret: configuration.clusterSecret)
@@ -86,11 +87,17 @@ public struct HTTPAPI: Service {
             executor: WriteExecutor(
                 cluster: cluster, metadata: TableMetadataCache(), timeout: configuration.writeTimeout)
         ).add(to: changing)
+        IdentifierRoutes(cluster: cluster).add(to: changing)
+        QueryRoutes(
+            service: QueryService(cluster: cluster, settings: configuration.data), intake: intake,
+            timeout: configuration.data.queryTimeout
+        ).add(to: group(.query))
         let administrationRoutes = AdministrationRoutes(
             administration: administration, intake: intake, timeout: configuration.administrationTimeout)
         let administering = group(.administer)
         administrationRoutes.add(to: administering)
         administrationRoutes.addBridge(to: administering)
+        OpenAPIRoutes.add(to: reading, describing: router)
         return router
     }
 }

@@ -30,6 +30,7 @@ public struct HTTPAPIConfiguration: Sendable {
     /// Changes in hand at once.
     public var requestsMax: Int
     public var connectionsMax: Int
+    public var data = HTTPDataConfiguration()
 
     public init(
         host: String = "127.0.0.1", port: Int = 8080, token: APIToken? = nil, loopbackExempt: Bool = true,

@@ -13,6 +13,11 @@ struct LeaderForwarder: Sendable {
     /// The leader gives up first, and its answer must still arrive.
     static let margin = Duration.seconds(2)
 
+    /// Of a request, what concerns the leader too.
+    static let passedOn: [HTTPField.Name] = [.contentType, .accept, .idempotencyKey, .requestID]
+    /// Of the answer, what concerns the client.
+    private static let passedBack: [HTTPField.Name] = [.contentType, .retryAfter, .idempotentReplayed]
+
     let client: HTTPClient
     /// This node's name, for the leader's log.
     let nodeID: String
@@ -32,6 +37,35 @@ struct LeaderForwarder: Sendable {
     func forward(
         _ request: Request, body: ByteBuffer, to target: ForwardTarget, timeout: Duration
     ) async throws(Problem) -> Response {
+        let outgoing = try outgoing(request, body: body, to: target)
+        do {
+            let answer = try await client.execute(outgoing, timeout: TimeAmount(timeout + LeaderForwarder.margin))
+            return try await LeaderForwarder.response(answer)
+        } catch {
+            throw LeaderForwarder.problem(error, target, isKeyed: request.headers[.idempotencyKey] != nil)
+        }
+    }
+
+    /// Passes a query on, and its answer back as it comes. When the client goes, the leader notices.
+    func forwardQuery(
+        _ request: Request, body: ByteBuffer, to target: ForwardTarget, timeout: Duration
+    ) async throws(Problem) -> Response {
+        let outgoing = try outgoing(request, body: body, to: target)
+        do {
+            let answer = try await client.execute(outgoing, timeout: TimeAmount(timeout + LeaderForwarder.margin))
+            return Response(
+                status: HTTPResponse.Status(code: Int(answer.status.code)),
+                headers: LeaderForwarder.headers(of: answer),
+                body: ResponseBody(asyncSequence: answer.body))
+        } catch {
+            throw .unavailable(
+                "The leader at \(target.baseURL) does not answer (\(error)). Nothing was read.", retryAfterSeconds: 1)
+        }
+    }
+
+    private func outgoing(
+        _ request: Request, body: ByteBuffer, to target: ForwardTarget
+    ) throws(Problem) -> HTTPClientRequest {
         if request.headers[.forwardedBy] != nil {
             throw .unavailable(
                 "The leader changed while the request was on its way. Nothing was executed.", retryAfterSeconds: 1)
@@ -41,33 +75,33 @@ struct LeaderForwarder: Sendable {
         outgoing.tlsConfiguration = trust?.current
         outgoing.headers.add(name: HTTPField.Name.forwardSecret.rawName, value: target.secret)
         outgoing.headers.add(name: HTTPField.Name.forwardedBy.rawName, value: nodeID)
-        if let name = request.headers[.requestID] {
-            outgoing.headers.add(name: HTTPField.Name.requestID.rawName, value: name)
+        for name in LeaderForwarder.passedOn {
+            if let value = request.headers[name] { outgoing.headers.add(name: name.rawName, value: value) }
         }
-        if let type = request.headers[.contentType] { outgoing.headers.add(name: "Content-Type", value: type) }
         if body.readableBytes > 0 { outgoing.body = .bytes(body) }
-        do {
-            let answer = try await client.execute(outgoing, timeout: TimeAmount(timeout + LeaderForwarder.margin))
-            return try await LeaderForwarder.response(answer)
-        } catch {
-            throw LeaderForwarder.problem(error, target)
-        }
+        return outgoing
     }
 
     private static func response(_ answer: HTTPClientResponse) async throws -> Response {
-        var headers: HTTPFields = [.cacheControl: "no-store"]
-        if let type = answer.headers.first(name: "Content-Type") { headers[.contentType] = type }
-        if let later = answer.headers.first(name: "Retry-After") { headers[.retryAfter] = later }
         let body = try await answer.body.collect(upTo: answerBytesMax)
         return Response(
-            status: HTTPResponse.Status(code: Int(answer.status.code)), headers: headers,
+            status: HTTPResponse.Status(code: Int(answer.status.code)), headers: headers(of: answer),
             body: ResponseBody(byteBuffer: body))
     }
 
+    private static func headers(of answer: HTTPClientResponse) -> HTTPFields {
+        var headers: HTTPFields = [.cacheControl: "no-store"]
+        for name in passedBack {
+            if let value = answer.headers.first(name: name.rawName) { headers[name] = value }
+        }
+        return headers
+    }
+
     /// Whether the request can have reached the leader decides what the client may do.
-    private static func problem(_ error: any Error, _ target: ForwardTarget) -> Problem {
+    private static func problem(_ error: any Error, _ target: ForwardTarget, isKeyed: Bool) -> Problem {
         guard isBeforeSending(error) else {
-            return .unknownOutcome("the connection to the leader at \(target.baseURL) failed (\(error))")
+            return .unknownOutcome(
+                "the connection to the leader at \(target.baseURL) failed (\(error))", isKeyed: isKeyed)
         }
         return .unavailable(
             "The leader at \(target.baseURL) cannot be reached (\(error)). Nothing was executed.", retryAfterSeconds: 1)

@@ -9,6 +9,15 @@ enum JSONValue: Sendable, Hashable {
     /// In the order of the text; names are unique.
     case object([JSONMember])
 
+    /// Reads a request's body.
+    init(body: [UInt8]) throws(Problem) {
+        do {
+            self = try JSONParser.parse(body)
+        } catch {
+            throw .badRequest("The body is not JSON: \(error.description).")
+        }
+    }
+
     /// What it is, for an error message.
     var kindName: String {
         switch self {
@@ -18,6 +27,18 @@ enum JSONValue: Sendable, Hashable {
         case .string: "a string"
         case .array: "an array"
         case .object: "an object"
+        }
+    }
+
+    /// The same value with each object's members in the order of their names: two texts that mean the same become one.
+    var canonical: JSONValue {
+        switch self {
+        case .null, .bool, .number, .string: self
+        case .array(let elements): .array(elements.map(\.canonical))
+        case .object(let members):
+            .object(
+                members.map { JSONMember(name: $0.name, value: $0.value.canonical) }
+                    .sorted { $0.name.unicodeScalars.lexicographicallyPrecedes($1.name.unicodeScalars) })
         }
     }
 
@@ -53,7 +74,7 @@ enum JSONValue: Sendable, Hashable {
         }
     }
 
-    private static func write(_ string: String, to text: inout String) {
+    static func write(_ string: String, to text: inout String) {
         text += "\""
         for scalar in string.unicodeScalars {
             switch scalar {

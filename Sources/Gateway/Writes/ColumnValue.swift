@@ -10,7 +10,8 @@ struct ColumnValue: Sendable, Hashable {
 extension SQLValue {
     /// The value to bind for a JSON value:
     /// booleans as 1 and 0; integers as integers, exact; other plain numbers as DECIMAL, exact; numbers with an exponent as
-    /// DOUBLE; objects and arrays as their JSON text; `{"$binary": "<base64>"}` as bytes.
+    /// DOUBLE, as in SQL; objects and arrays as their JSON text; `{"base64": "…"}` (or `{"$binary": "…"}`) as bytes. A JSON object
+    /// that looks like that is to be sent as text.
     init(_ json: JSONValue, field: String) throws(Problem) {
         switch json {
         case .null: self = .null
@@ -19,8 +20,8 @@ extension SQLValue {
         case .string(let text): self = .string(text)
         case .array: self = .string(json.text)
         case .object(let members):
-            if members.count == 1, members[0].name == "$binary" {
-                self = try SQLValue.binary(members[0].value, field: field)
+            if SQLValue.isBinary(members) {
+                self = try SQLValue.binary(members[0], field: field)
             } else {
                 self = .string(json.text)
             }
@@ -34,16 +35,27 @@ extension SQLValue {
         if let number = Int64(digits) { return .int64(number) }
         if let number = UInt64(digits) { return .uint64(number) }
         let isPlain = !digits.contains { $0 == "e" || $0 == "E" }
-        if isPlain, digits.count(where: \.isNumber) <= decimalDigitsMax { return .decimal(digits) }
+        if isPlain {
+            guard digits.count(where: \.isNumber) <= decimalDigitsMax else {
+                throw .badRequest(
+                    "\(field): the number \(digits.prefix(80)) has more than \(decimalDigitsMax) digits, and would be rounded; "
+                        + "send it with an exponent if it may be (1.5e3), or as a string")
+            }
+            return .decimal(digits)
+        }
         guard let number = Double(digits), number.isFinite else {
             throw .badRequest("\(field): the number \(digits.prefix(80)) is beyond any column's range")
         }
         return .double(number)
     }
 
-    private static func binary(_ json: JSONValue, field: String) throws(Problem) -> SQLValue {
-        guard case .string(let text) = json, let data = Data(base64Encoded: text) else {
-            throw .badRequest("\(field).$binary must be a string in base64")
+    static func isBinary(_ members: [JSONMember]) -> Bool {
+        members.count == 1 && (members[0].name == "base64" || members[0].name == "$binary")
+    }
+
+    private static func binary(_ member: JSONMember, field: String) throws(Problem) -> SQLValue {
+        guard case .string(let text) = member.value, let data = Data(base64Encoded: text) else {
+            throw .badRequest("\(field).\(member.name) must be a string in base64")
         }
         return .bytes([UInt8](data))
     }

@@ -5,6 +5,11 @@ struct WriteStatement: Sendable, Hashable {
     var sql: String
     var parameters: [SQLValue]
 
+    init(sql: String, parameters: [SQLValue]) {
+        self.sql = sql
+        self.parameters = parameters
+    }
+
     init(_ insert: WriteRequest.Insert) {
         let columns = insert.values.map(\.column.quoted).joined(separator: ", ")
         let marks = Array(repeating: "?", count: insert.values.count).joined(separator: ", ")

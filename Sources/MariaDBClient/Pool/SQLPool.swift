@@ -13,6 +13,8 @@ public final class SQLPool: Sendable {
     }
 
     private let threads: SessionThreads
+    /// With a session of its own, since all others may be at work.
+    private let killers: SessionThreads
     /// For calls that name none.
     public let deadline: Duration
 
@@ -24,10 +26,14 @@ public final class SQLPool: Sendable {
         name: String = "sql-pool"
     ) {
         threads = SessionThreads(configuration, threadsMax: size, queueMax: queueMax, name: name)
+        killers = SessionThreads(configuration, threadsMax: 1, queueMax: queueMax, name: name + "-kill")
         self.deadline = deadline
     }
 
-    deinit { threads.close(interrupting: false) }
+    deinit {
+        threads.close(interrupting: false)
+        killers.close(interrupting: false)
+    }
 
     public var occupancy: Occupancy { threads.occupancy }
 
@@ -49,13 +55,50 @@ public final class SQLPool: Sendable {
         return try await call.result(within: deadline ?? self.deadline)
     }
 
+    /// Runs `body` with a session on its thread, without anybody waiting for it; `body` itself makes its result known, and hears
+    /// why there is no session.
+    /// - Throws: when it can't even be queued.
+    public func enqueue(
+        _ body: @escaping @Sendable (Result<SQLSession, SQLError>) -> Void
+    ) throws(SQLError) {
+        try threads.submit(
+            SessionThreads.Work { session in
+                body(session)
+                guard case .success(let open) = session else { return false }
+                return !open.isLost && SQLPool.isClean(open)
+            } begin: {
+                true
+            })
+    }
+
+    /// Asks the server to stop what one of this pool's sessions does, soon and without a promise. Only for statements that read: a KILL
+    /// lets a commit through that waits for its quorum. The session must not be used for anything else afterwards.
+    /// - Parameter connection: ``SQLSession/threadID``.
+    public func killQuery(_ connection: UInt) {
+        let work = SessionThreads.Work { session in
+            guard case .success(let open) = session else { return false }
+            do throws(SQLError) { try open.query("KILL QUERY \(connection)") } catch {
+                // It has ended by itself, or will when its time is over.
+            }
+            return !open.isLost
+        } begin: {
+            true
+        }
+        do throws(SQLError) { try killers.submit(work) } catch {
+            // Closed, or overrun: then the statement's own time limit ends it.
+        }
+    }
+
     /// The next calls get new sessions: after a change of the server's role or place. With `interrupting` those at work are
     /// cut off and their callers get `.lost`; without it they finish.
     public func reset(interrupting: Bool = false) { threads.reset(interrupting: interrupting) }
 
     /// Takes no more calls; those that wait fail with `.closed`. Sessions are closed after their present work, or, with
     /// `interrupting`, cut off.
-    public func close(interrupting: Bool = false) { threads.close(interrupting: interrupting) }
+    public func close(interrupting: Bool = false) {
+        threads.close(interrupting: interrupting)
+        killers.close(interrupting: interrupting)
+    }
 
     private static func perform<Value>(
         _ body: (SQLSession) throws(SQLError) -> Value, _ session: Result<SQLSession, SQLError>

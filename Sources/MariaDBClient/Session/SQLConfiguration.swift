@@ -37,6 +37,8 @@ public struct SQLConfiguration: Sendable, Hashable {
     /// How long one read from the server may last; nil waits for ever, as a commit that waits for its quorum must.
     public var readTimeout: Duration?
     public var writeTimeout: Duration?
+    /// The largest packet, thus row, that is taken from the server; nil for libmariadb's own bound of 1 GiB.
+    public var packetBytesMax: Int?
     /// Run in order after each login, before the session is handed out.
     public var initStatements: [String]
 

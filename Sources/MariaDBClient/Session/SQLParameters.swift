@@ -1,7 +1,7 @@
 import CMariaDB
 
 /// Bound values in the form libmariadb wants: one block of memory that outlives the execution.
-struct SQLParameters: ~Copyable {
+final class SQLParameters {
     let binds: UnsafeMutableBufferPointer<MYSQL_BIND>
     private let storage: UnsafeMutableRawBufferPointer
 

@@ -36,6 +36,9 @@ extension SQLSession {
         if let timeout = configuration.readTimeout { set(MYSQL_OPT_READ_TIMEOUT, timeout.secondsForClientLibrary) }
         if let timeout = configuration.writeTimeout { set(MYSQL_OPT_WRITE_TIMEOUT, timeout.secondsForClientLibrary) }
         set(MYSQL_OPT_LOCAL_INFILE, 0)
+        if let bytes = configuration.packetBytesMax {
+            withUnsafePointer(to: UInt(bytes)) { _ = mysql_options(handle, MYSQL_OPT_MAX_ALLOWED_PACKET, $0) }
+        }
         _ = mysql_options(handle, MYSQL_SET_CHARSET_NAME, "utf8mb4")
         switch configuration.address {
         case .unix: set(MYSQL_OPT_PROTOCOL, UInt32(MYSQL_PROTOCOL_SOCKET.rawValue))

@@ -5,10 +5,33 @@ extension SQLSession {
     /// text, as libmariadb converts them.
     @discardableResult
     public func execute(_ sql: String, _ parameters: [SQLValue]) throws(SQLError) -> SQLResult {
+        let began = ContinuousClock.now
+        let (statement, bound) = try prepared(sql, parameters)
+        defer { mysql_stmt_close(statement) }
+        guard mysql_stmt_execute(statement) == 0 else { throw failure(of: statement, since: began) }
+        withExtendedLifetime(bound) {}
+        return try result(of: statement, since: began)
+    }
+
+    /// A statement with its values bound, which must live until it was executed. To be closed by the caller.
+    func prepared(
+        _ sql: String, _ parameters: [SQLValue]
+    ) throws(SQLError) -> (UnsafeMutablePointer<MYSQL_STMT>, SQLParameters) {
         let handle = try openHandle()
         let began = ContinuousClock.now
         guard let statement = mysql_stmt_init(handle) else { throw failure(of: handle, since: began) }
-        defer { mysql_stmt_close(statement) }
+        do throws(SQLError) {
+            return (statement, try prepare(statement, sql, parameters, since: began))
+        } catch {
+            mysql_stmt_close(statement)
+            throw error
+        }
+    }
+
+    private func prepare(
+        _ statement: UnsafeMutablePointer<MYSQL_STMT>, _ sql: String, _ parameters: [SQLValue],
+        since began: ContinuousClock.Instant
+    ) throws(SQLError) -> SQLParameters {
         var text = sql
         let prepared = text.withUTF8 { utf8 in
             utf8.withMemoryRebound(to: CChar.self) { mysql_stmt_prepare(statement, $0.baseAddress, UInt($0.count)) }
@@ -23,14 +46,17 @@ extension SQLSession {
         if wanted > 0, mysql_stmt_bind_param(statement, bound.binds.baseAddress) != 0 {
             throw failure(of: statement, since: began)
         }
-        guard mysql_stmt_execute(statement) == 0 else { throw failure(of: statement, since: began) }
-        return try result(of: statement, since: began)
+        return bound
     }
 
-    private func failure(
+    func failure(
         of statement: UnsafeMutablePointer<MYSQL_STMT>, since began: ContinuousClock.Instant
     ) -> SQLError {
-        failure(
+        // What goes wrong between two rows is noted at the connection only.
+        if mysql_stmt_errno(statement) == 0, let handle = statement.pointee.mysql {
+            return failure(of: handle, since: began)
+        }
+        return failure(
             errno: mysql_stmt_errno(statement), sqlState: String(cString: mysql_stmt_sqlstate(statement)),
             message: String(cString: mysql_stmt_error(statement)), since: began)
     }

@@ -11,7 +11,7 @@ public final class SQLSession: @unchecked Sendable {
     private(set) var handle: UnsafeMutablePointer<MYSQL>?
     private let socket: SessionSocket
     /// Set by an error after which the connection cannot be used.
-    private(set) var isLost = false
+    public internal(set) var isLost = false
 
     /// Connects, logs in and runs the initial statements.
     public init(_ configuration: SQLConfiguration) throws(SQLError) {

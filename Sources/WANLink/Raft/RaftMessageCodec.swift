@@ -7,6 +7,7 @@ public enum RaftMessageError: Error, Hashable, CustomStringConvertible {
     case unknownVersion(UInt8)
     case unknownKind(UInt8)
     case unknownValue(field: String, UInt8)
+    case outOfRange(field: String, UInt64)
     case tooManyBatches(UInt32)
     case trailingBytes(Int)
 
@@ -16,6 +17,7 @@ public enum RaftMessageError: Error, Hashable, CustomStringConvertible {
         case .unknownVersion(let version): "message version \(version) is not known: the peer runs a newer release"
         case .unknownKind(let kind): "message kind \(kind) is not known"
         case .unknownValue(let field, let value): "\(field) can't be \(value)"
+        case .outOfRange(let field, let value): "\(field) \(value) is beyond any that can be"
         case .tooManyBatches(let count): "\(count) batches are more than a message may carry"
         case .trailingBytes(let count): "\(count) bytes follow the message"
         }
@@ -186,8 +188,16 @@ extension ByteBuffer {
         guard value <= 1 else { throw .unknownValue(field: field, value) }
         return value == 1
     }
-    fileprivate mutating func term() throws(RaftMessageError) -> Term { Term(try number("term")) }
-    fileprivate mutating func lsn(_ field: String) throws(RaftMessageError) -> LSN { LSN(try number(field)) }
+    fileprivate mutating func term() throws(RaftMessageError) -> Term {
+        let term = Term(try number("term"))
+        guard term <= .limit else { throw .outOfRange(field: "term", term.rawValue) }
+        return term
+    }
+    fileprivate mutating func lsn(_ field: String) throws(RaftMessageError) -> LSN {
+        let lsn = LSN(try number(field))
+        guard lsn <= .limit else { throw .outOfRange(field: field, lsn.rawValue) }
+        return lsn
+    }
     fileprivate mutating func instant() throws(RaftMessageError) -> Instant {
         Instant(nanoseconds: try number("sentAt"))
     }

@@ -127,7 +127,8 @@ extension BatchHeader {
     /// Whether the fields agree with each other.
     private func validate() throws(BatchFault) {
         guard count >= 1, count <= Batch.entriesMax else { throw .nonsense("\(count) entries") }
-        guard first > .zero, first.rawValue <= LSN.limit.rawValue else { throw .nonsense("LSN \(first)") }
+        guard first > .zero, first <= .limit else { throw .nonsense("LSN \(first)") }
+        guard term <= .limit else { throw .nonsense("term \(term)") }
         guard rawBytes <= Batch.rawBytesMax else { throw .tooLarge(bytes: rawBytes, limit: Batch.rawBytesMax) }
         switch codec {
         case .none: guard storedBytes == rawBytes else { throw .nonsense("uncompressed, but of two sizes") }
@@ -149,11 +150,6 @@ extension BatchHeader {
             guard transactions == count else { throw .nonsense("\(count) entries with \(transactions) GTIDs") }
         }
     }
-}
-
-extension LSN {
-    /// Above this no entry can be: it leaves room to count on without overflow.
-    static let limit = LSN(UInt64(Int64.max))
 }
 
 extension ByteBuffer {

@@ -21,6 +21,10 @@ final class FakeCluster: ClusterInformation {
         var lsn: LSN? = LSN(42)
         var waitedFor: [GTID?] = []
         var endpoints: [EndpointHealth] = []
+        var places = ReadPlaces(reason: "An election is going on.")
+        var holdsLease = true
+        /// For the table of idempotency keys.
+        var administration: SQLRunner?
     }
     let state = Mutex(State())
 
@@ -65,6 +69,17 @@ final class FakeCluster: ClusterInformation {
         state.withLock { state in
             defer { state.nextID += 1 }
             return state.nextID
+        }
+    }
+    func readPlaces() async -> ReadPlaces { state.withLock { $0.places } }
+    func holdsLease() async -> Bool { state.withLock { $0.holdsLease } }
+    func prepareIdempotency(account: String) async throws {
+        let statements = try IdempotencyStore.creation(account: account)
+        guard let administration = state.withLock({ $0.administration }) else {
+            throw SQLError(kind: .client, message: "no administrator")
+        }
+        try await administration.run { session throws(SQLError) in
+            for statement in statements { try session.query(statement) }
         }
     }
 }

@@ -11,24 +11,6 @@ import Testing
 
 @testable import Gateway
 
-/// An API that leads, its fake agent, and a session to look behind it.
-private func withLeader(
-    _ schema: String, tracking: Bool = true, configuration: HTTPAPIConfiguration = HTTPAPIConfiguration(),
-    tables: [String],
-    _ test: @escaping @Sendable (any TestClientProtocol, FakeCluster, SQLRunner) async throws -> Void
-) async throws {
-    let login = try await SharedServer.schema(schema)
-    let pool = SQLPool(tracking ? login.trackingLastGTID() : login, size: 4)
-    let runner = SQLRunner(login, deadline: .seconds(20))
-    defer {
-        pool.close()
-        runner.close()
-    }
-    for table in tables { try await runner.query(table) }
-    let cluster = FakeCluster(route: .local(pool))
-    try await withAPI(configuration, cluster: cluster) { client in try await test(client, cluster, runner) }
-}
-
 @Suite("Writes at the leader") struct WriteRouteTests {
     @Test("The seed's four writes, with the LSN, the GTID, the key and the rows", arguments: [true, false])
     func seed(tracking: Bool) async throws {

@@ -11,7 +11,7 @@ import Testing
     func sameAnswers() async throws {
         let environment = ProcessInfo.processInfo.environment
         let count = environment["WOLFSCALE_DIFFERENTIAL"].flatMap { Int($0) } ?? 600
-        let seed = environment["WOLFSCALE_DIFFERENTIAL_SEED"].flatMap { UInt64($0) } ?? .random(in: 0...999_999)
+        let seed = environment["WOLFSCALE_DIFFERENTIAL_SEED"].flatMap { UInt64($0) } ?? 1
         print("differential test: \(count) statements, seed \(seed)")
         try await MariaDBServer.withServer(id: 7, options: SharedServer.options) { plain in
             try await MariaDBServer.withServer(id: 7, options: SharedServer.options) { twin in

@@ -16,4 +16,6 @@ enum BridgeSabotage: String, CaseIterable, Sendable {
     case startsTooLate
     /// Starts the channel a little before the cluster's position. (nothing doubled)
     case startsTooEarly
+    /// Goes on with a site that lost what was captured from it. (B6)
+    case overlooksASetBack
 }

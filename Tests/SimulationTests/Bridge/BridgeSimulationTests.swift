@@ -24,6 +24,7 @@ struct BridgeSimulationTests {
                 total.promotions += counts.promotions
                 total.handOvers += counts.handOvers
                 total.divergences += counts.divergences
+                total.setBacks += counts.setBacks
                 total.proofsRefused += counts.proofsRefused
             } catch { Issue.record("\(error)") }
         }

@@ -23,6 +23,7 @@ extension BridgeWorld {
                 let other = Int(chance.below(2))
                 if agents[other].isRunning, agents[other].mayLead || often(100) { elect(other) }
             }
+        case 10 where often(100): try setBack(at: index)
         case 10: if leader == index, agents[index].isRunning { try handle(.stepDown(target: nil), at: index) }
         default: break
         }
@@ -39,6 +40,18 @@ extension BridgeWorld {
             sites[index].nodes[number].isMember = false
             sites[index].nodes[number].channel?.queue = []
         }
+    }
+
+    /// All nodes are lost, and come back as they were some transactions ago: a crash of all hosts, or an older backup.
+    private func setBack(at index: Int) throws {
+        counts.setBacks += 1
+        agents[index].capture = nil
+        if agents[index].isRunning {
+            try handle(.captureLost(reason: "all nodes are gone"), at: index)
+            try handle(.endpoint(nil, reason: "all nodes are gone"), at: index)
+        }
+        let logged = log.reduce(0) { max($0, $1?.site == index ? $1?.sequence ?? 0 : 0) }
+        sites[index].setBack(by: Int(chance.below(6)), own: index, logged: logged)
     }
 
     /// Time does its work at the nodes, and the administrator at a site that has diverged.
@@ -59,7 +72,10 @@ extension BridgeWorld {
         case .diverged where often(200):
             sites[index].rebuild(from: log.prefix(committed))
             try handle(.retry, at: index)
-        case .needsCopy, .following(.faulted): try handle(.retry, at: index)
+        case .needsCopy where often(200):
+            sites[index].rebuild(from: log.prefix(committed))
+            try handle(.retry, at: index)
+        case .following(.faulted): try handle(.retry, at: index)
         default: break
         }
     }
@@ -107,7 +123,7 @@ extension BridgeWorld {
         guard agents[index].isRunning else { return }
         for number in sites[index].nodes.indices where sites[index].nodes[number].answers {
             switch agents[index].bridge.site {
-            case .untouched: break
+            case .untouched, .asFound: break
             case .open: sites[index].nodes[number].isReadOnly = false
             case .closed: if sabotage != .forgetsANode { sites[index].nodes[number].isReadOnly = true }
             }

@@ -67,7 +67,12 @@ extension BridgeWorld {
                 return .failed(reason: "not the leader")
             }
             let read = log.compactMap { $0 }.last { $0.site == index }?.sequence ?? 0
-            guard sites[index].last[index] >= read else { return .failed(reason: "behind the log") }
+            guard sites[index].last[index] >= read || sabotage == .overlooksASetBack else {
+                return .compared(.needsCopy(reason: "set back"))
+            }
+            guard sites[index].covers(log) || sabotage == .overlooksASetBack else {
+                return .compared(.contained(complete: false))
+            }
             agents[index].capture = (term, read)
             return .done
         case .settle: return settle(at: index)
@@ -89,6 +94,10 @@ extension BridgeWorld {
     }
 
     private func compare(at index: Int, through lsn: Int) -> BridgeOutcome {
+        let own = log.prefix(committed).filter { $0?.site == index }
+        if !sites[index].covers(own), sabotage != .overlooksASetBack {
+            return .compared(.needsCopy(reason: "set back"))
+        }
         let known = Set(log.prefix(committed).compactMap { $0 })
         let pending = Set(log.dropFirst(committed).compactMap { $0 })
         var orphans = sites[index].history.filter { !known.contains($0) }

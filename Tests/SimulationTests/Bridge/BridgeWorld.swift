@@ -10,6 +10,7 @@ final class BridgeWorld {
         var promotions = 0
         var handOvers = 0
         var divergences = 0
+        var setBacks = 0
         var proofsRefused = 0
     }
 
@@ -54,7 +55,7 @@ final class BridgeWorld {
     private func step() throws {
         let index = Int(chance.below(2))
         switch chance.below(100) {
-        case 0..<6: write(at: index)
+        case 0..<6: try write(at: index)
         case 6..<24: capture(at: index)
         case 24..<32: commitSome()
         case 32..<46: fetch(at: index)
@@ -71,11 +72,15 @@ final class BridgeWorld {
 
     // MARK: Clients, capture, commit
 
-    private func write(at index: Int) {
+    private func write(at index: Int) throws {
         guard sites[index].canCommit,
             sites[index].nodes.contains(where: { $0.life == .alive && $0.isMember && !$0.isReadOnly })
         else { return }
-        sites[index].commit(SiteTransaction(site: index, sequence: sites[index].last[index] + 1))
+        let sequence = sites[index].last[index] + 1
+        if sequence <= sites[index].lostThrough {
+            throw Violation("B6: site \(index) writes \(sequence) anew, which was captured before it was set back")
+        }
+        sites[index].commit(SiteTransaction(site: index, sequence: sequence))
         counts.writes += 1
     }
 
@@ -156,7 +161,10 @@ final class BridgeWorld {
     }
 
     private func handOver(from index: Int) throws {
-        if case .draining(.handingOver, _, _) = agents[index].bridge.state { try checkHandOver(from: index) }
+        switch agents[index].bridge.state {
+        case .draining(.handingOver, _, _), .needsCopy: try checkHandOver(from: index)
+        case .waiting, .following, .promoting, .sourcing, .draining, .fenced, .diverged, .stopped: break
+        }
         if often(300) || !agents[1 - index].isRunning {
             try handle(.handOverFailed(reason: "drawn"), at: index)
         } else {

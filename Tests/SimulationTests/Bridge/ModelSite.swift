@@ -35,6 +35,8 @@ struct ModelSite {
     var history: [SiteTransaction] = []
     private(set) var last = [0, 0]
     private var present: Set<SiteTransaction> = []
+    /// Of its own transactions, through here the log has what the site lost when it was set back; 0: it lost nothing.
+    private(set) var lostThrough = 0
 
     /// Nothing commits while a member does not answer the group.
     var canCommit: Bool {
@@ -53,11 +55,18 @@ struct ModelSite {
         last[transaction.site] = max(last[transaction.site], transaction.sequence)
     }
 
+    /// Loses its last transactions; the log has those of `own`, itself, through `logged`. Its nodes start read-only, as the documentation asks.
+    mutating func setBack(by count: Int, own: Int, logged: Int) {
+        rebuild(from: history.dropLast(count).map(Optional.some))
+        if last[own] < logged { lostThrough = logged }
+    }
+
     /// Its data is replaced by a copy of what the log holds.
     mutating func rebuild(from entries: some Sequence<SiteTransaction?>) {
         history = []
         present = []
         last = [0, 0]
+        lostThrough = 0
         for case let transaction? in entries { commit(transaction) }
         for index in nodes.indices { nodes[index] = ModelNode() }
     }

@@ -2,7 +2,7 @@ import Foundation
 import Glibc
 import MariaDBClient
 
-/// A Galera cluster on loopback.
+/// A Galera cluster, on loopback if nothing else is said.
 public final class GaleraCluster: @unchecked Sendable {
     public let name: String
     public let folder: String
@@ -17,10 +17,12 @@ public final class GaleraCluster: @unchecked Sendable {
         "evs.suspect_timeout=PT2S;evs.inactive_timeout=PT4S;evs.inactive_check_period=PT0.5S;"
         + "evs.keepalive_period=PT0.5S;evs.install_timeout=PT3S;pc.announce_timeout=PT1S"
 
-    /// - Parameter number: 1 for the first cluster of a lab, 2 for the next.
+    /// - Parameters:
+    ///   - number: 1 for the first cluster of a lab, 2 for the next.
+    ///   - place: Of each node, counted from 0.
     public init(
         name: String, number: Int, folder: String, nodes count: Int = 3, options: [String] = [],
-        timeouts: String = GaleraCluster.quick
+        timeouts: String = GaleraCluster.quick, place: (Int) -> GaleraNode.Place = { _ in .loopback }
     ) throws {
         self.name = name
         self.folder = folder
@@ -28,7 +30,9 @@ public final class GaleraCluster: @unchecked Sendable {
         domain = number
         serverID = Self.serverID(number)
         for index in 1...count {
-            nodes.append(try GaleraNode(name: "\(name)\(index)", folder: "\(folder)/\(name)\(index)"))
+            nodes.append(
+                try GaleraNode(
+                    name: "\(name)\(index)", folder: "\(folder)/\(name)\(index)", place: place(index - 1)))
         }
         let template = try GaleraTemplate.path(number)
         for (index, node) in nodes.enumerated() {
@@ -113,6 +117,26 @@ public final class GaleraCluster: @unchecked Sendable {
         try first.start(joining: [])
         try first.waitUntilSynced()
         for node in nodes where node !== first { try restart(node) }
+    }
+
+    /// A copy of the node's data, taken while it is stopped.
+    public func backUp(_ node: GaleraNode) throws -> String {
+        let copy = "\(folder)/\(name)-backup"
+        try node.stop()
+        try Lab.run("cp", ["-a", "--reflink=auto", node.data, copy])
+        try restart(node)
+        return copy
+    }
+
+    /// Stops all nodes and brings the cluster back as it was at the backup.
+    public func restore(_ backup: String) throws {
+        for node in nodes where node.isRunning { node.kill() }
+        for node in nodes {
+            try FileManager.default.removeItem(atPath: node.data)
+            try Lab.run("cp", ["-a", "--reflink=auto", backup, node.data])
+            try setSafeToBootstrap(node, node === nodes[0])
+        }
+        try start()
     }
 
     public var synced: [GaleraNode] { nodes.filter(\.isSynced) }

@@ -3,12 +3,27 @@ import Glibc
 import MariaDBClient
 import Synchronization
 
-/// One Galera node on loopback, in a folder of its own.
+/// One Galera node, in a folder of its own.
 public final class GaleraNode: Sendable {
     static let provider = "/usr/lib/galera/libgalera_smm.so"
 
+    /// Where a node runs: on loopback if nothing else is said, or in a network namespace.
+    public struct Place: Sendable {
+        public var host = "127.0.0.1"
+        /// In front of the command line, to run it there.
+        public var prefix: [String] = []
+
+        public static let loopback = Place()
+
+        public init(host: String = "127.0.0.1", prefix: [String] = []) {
+            self.host = host
+            self.prefix = prefix
+        }
+    }
+
     public let name: String
     public let folder: String
+    public let place: Place
     public let port: Int
     /// Of the group communication; the next two ports are for state transfers.
     let groupPort: Int
@@ -18,11 +33,13 @@ public final class GaleraNode: Sendable {
     var socket: String { folder + "/s.sock" }
     private var pidFile: String { folder + "/process" }
     public var log: String { folder + "/err" }
-    public var address: String { "127.0.0.1:\(port)" }
+    public var address: String { "\(place.host):\(port)" }
+    private var groupAddress: String { "\(place.host):\(groupPort)" }
 
-    init(name: String, folder: String) throws {
+    init(name: String, folder: String, place: Place = .loopback) throws {
         self.name = name
         self.folder = folder
+        self.place = place
         port = try Lab.freePort()
         groupPort = try Self.freePorts(3)
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
@@ -46,17 +63,17 @@ public final class GaleraNode: Sendable {
         }
         let lines = [
             "[mariadbd]", "datadir=\(data)", "socket=\(socket)", "pid_file=\(folder)/pid", "port=\(port)",
-            "bind_address=127.0.0.1", "log_error=\(log)", "server_id=\(cluster.serverID)",
+            "bind_address=\(place.host)", "log_error=\(log)", "server_id=\(cluster.serverID)",
             "gtid_domain_id=\(gtidDomain)", "log_bin=binlog", "log_slave_updates=ON", "binlog_format=ROW",
             "skip_slave_start=ON", "wsrep_on=ON", "wsrep_provider=\(Self.provider)",
             "wsrep_cluster_name=\(cluster.name)",
-            "wsrep_cluster_address=gcomm://" + cluster.nodes.map { "127.0.0.1:\($0.groupPort)" }.joined(separator: ","),
-            "wsrep_node_name=\(name)", "wsrep_node_address=127.0.0.1", "wsrep_node_incoming_address=\(address)",
+            "wsrep_cluster_address=gcomm://" + cluster.nodes.map(\.groupAddress).joined(separator: ","),
+            "wsrep_node_name=\(name)", "wsrep_node_address=\(place.host)", "wsrep_node_incoming_address=\(address)",
             "wsrep_gtid_mode=ON", "wsrep_gtid_domain_id=\(cluster.domain)", "wsrep_mode=DISALLOW_LOCAL_GTID",
             "wsrep_slave_threads=2", "wsrep_sst_method=mariabackup", "wsrep_sst_auth=root:",
-            "wsrep_sst_receive_address=127.0.0.1:\(groupPort + 2)",
-            "wsrep_provider_options=\"base_port=\(groupPort);ist.recv_addr=127.0.0.1:\(groupPort + 1);"
-                + "gmcast.listen_addr=tcp://127.0.0.1:\(groupPort);gcache.size=64M;" + cluster.timeouts + "\"",
+            "wsrep_sst_receive_address=\(place.host):\(groupPort + 2)",
+            "wsrep_provider_options=\"base_port=\(groupPort);ist.recv_addr=\(place.host):\(groupPort + 1);"
+                + "gmcast.listen_addr=tcp://\(groupAddress);gcache.size=64M;" + cluster.timeouts + "\"",
             "innodb_buffer_pool_size=32M", "innodb_log_file_size=16M", "innodb_autoinc_lock_mode=2",
             "innodb_flush_log_at_trx_commit=2", "sync_binlog=0", "performance_schema=OFF", "skip_name_resolve",
             "max_connections=200", "key_buffer_size=1M", "aria_pagecache_buffer_size=1M", "tmpdir=\(folder)",
@@ -74,12 +91,11 @@ public final class GaleraNode: Sendable {
             command.append(
                 peers.isEmpty
                     ? "--wsrep-new-cluster"
-                    : "--wsrep-cluster-address=gcomm://"
-                        + peers.map { "127.0.0.1:\($0.groupPort)" }.joined(separator: ","))
+                    : "--wsrep-cluster-address=gcomm://" + peers.map(\.groupAddress).joined(separator: ","))
         }
         _ = unlink(pidFile)
         let shell = ["/bin/sh", "-c", "echo $$ >\"$0\"; exec \"$@\"", pidFile]
-        let started = try GuardedProcess(shell + command)
+        let started = try GuardedProcess(place.prefix + shell + command)
         process.withLock { $0 = started }
     }
 
@@ -111,7 +127,7 @@ public final class GaleraNode: Sendable {
     public func administrator(readTimeout: Duration? = .seconds(60)) throws -> SQLSession {
         try SQLSession(
             SQLConfiguration(
-                address: .tcp(host: "127.0.0.1", port: port), user: GaleraTemplate.user,
+                address: .tcp(host: place.host, port: port), user: GaleraTemplate.user,
                 password: GaleraTemplate.password, connectTimeout: .seconds(2), readTimeout: readTimeout))
     }
 
@@ -119,7 +135,7 @@ public final class GaleraNode: Sendable {
     public func client(readTimeout: Duration? = .seconds(20)) throws -> SQLSession {
         try SQLSession(
             SQLConfiguration(
-                address: .tcp(host: "127.0.0.1", port: port), user: LabNode.user, password: LabNode.password,
+                address: .tcp(host: place.host, port: port), user: LabNode.user, password: LabNode.password,
                 database: LabNode.schema, connectTimeout: .seconds(1), readTimeout: readTimeout))
     }
 

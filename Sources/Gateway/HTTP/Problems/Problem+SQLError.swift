@@ -22,12 +22,17 @@ extension Problem {
         }
     }
 
-    static func unknownOutcome(_ reason: String, id: RowID? = nil) -> Problem {
-        Problem(
+    /// - Parameter isKeyed: whether the request has an Idempotency-Key.
+    static func unknownOutcome(_ reason: String, id: RowID? = nil, isKeyed: Bool = false) -> Problem {
+        let advice =
+            isKeyed
+            ? "Repeat the request with the same Idempotency-Key until it is answered: it is executed once at most."
+            : "Read the row by its key at the leader to find out, or send the same write again if a second execution "
+                + "does no harm."
+        return Problem(
             .unknownOutcome, status: 504,
             "No confirmation came: \(reason). The write may have been executed already, or may still be when its quorum "
-                + "comes. Read the row by its key at the leader to find out, or send the same write again if a "
-                + "second execution does no harm.",
+                + "comes. \(advice)",
             id: id)
     }
 

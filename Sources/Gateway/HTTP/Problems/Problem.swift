@@ -13,11 +13,15 @@ public struct Problem: Error, Sendable, Hashable, Codable {
         case tooManyRequests = "too-many-requests"
         case unsupportedMediaType = "unsupported-media-type"
         case conflict
+        case unexpectedRows = "unexpected-rows"
+        case keyInUse = "idempotency-key-in-use"
+        case keyReused = "idempotency-key-reused"
         case refused
         case badData = "bad-data"
         case retry
         case unavailable
         case unknownOutcome = "unknown-outcome"
+        case queryTimeout = "query-timeout"
         case database
         case storageFull = "storage-full"
         case internalError = "internal-error"
@@ -33,11 +37,15 @@ public struct Problem: Error, Sendable, Hashable, Codable {
             case .tooManyRequests: "Too many requests"
             case .unsupportedMediaType: "The body must be JSON"
             case .conflict: "It contradicts other rows"
+            case .unexpectedRows: "Other rows were there than expected"
+            case .keyInUse: "The same request is under way"
+            case .keyReused: "The key belongs to another request"
             case .refused: "It cannot be done as things stand"
             case .badData: "The table does not take it"
             case .retry: "It was not executed; try again"
             case .unavailable: "No leader can take it now"
             case .unknownOutcome: "It is unknown whether it was executed"
+            case .queryTimeout: "The query took too long"
             case .database: "MariaDB failed"
             case .storageFull: "MariaDB has no space left"
             case .internalError: "The agent failed"
@@ -55,6 +63,8 @@ public struct Problem: Error, Sendable, Hashable, Codable {
     public var sqlState: String?
     /// The key that an insert of unknown outcome was given.
     public var id: RowID?
+    /// Which operation of a transaction it is about, from 0.
+    public var operation: Int?
     /// Goes into the header `Retry-After`.
     public var retryAfterSeconds: Int?
 
@@ -74,7 +84,7 @@ public struct Problem: Error, Sendable, Hashable, Codable {
 
     enum CodingKeys: String, CodingKey {
         case kind = "type"
-        case title, status, detail, errno, id
+        case title, status, detail, errno, id, operation
         case sqlState = "sqlstate"
         case retryAfterSeconds = "retry_after_seconds"
     }
@@ -91,6 +101,7 @@ public struct Problem: Error, Sendable, Hashable, Codable {
         errno = try container.decodeIfPresent(UInt32.self, forKey: .errno)
         sqlState = try container.decodeIfPresent(String.self, forKey: .sqlState)
         id = try container.decodeIfPresent(RowID.self, forKey: .id)
+        operation = try container.decodeIfPresent(Int.self, forKey: .operation)
         retryAfterSeconds = try container.decodeIfPresent(Int.self, forKey: .retryAfterSeconds)
     }
 
@@ -103,6 +114,7 @@ public struct Problem: Error, Sendable, Hashable, Codable {
         try container.encodeIfPresent(errno, forKey: .errno)
         try container.encodeIfPresent(sqlState, forKey: .sqlState)
         try container.encodeIfPresent(id, forKey: .id)
+        try container.encodeIfPresent(operation, forKey: .operation)
         try container.encodeIfPresent(retryAfterSeconds, forKey: .retryAfterSeconds)
     }
 }

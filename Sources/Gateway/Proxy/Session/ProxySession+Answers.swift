@@ -252,6 +252,8 @@ extension ProxySession: BackendOwner {
         if !failed, request.command != Command.prepare, request.summary.endsWaitForTransaction {
             state.effects.remove(.nextTransaction)
         }
+        // One that can't be prepared is what a client asks about: SHOW WARNINGS.
+        if failed { wasAtReplica = backend.isReplica }
         if failed { effects.subtract([.temporaryTable, .nextTransaction, .leaderOnly, .tableLocks]) }
         state.effects.formUnion(effects)
         if !failed, [.unlockTables, .begin, .beginReadOnly].contains(request.summary.verb) {
