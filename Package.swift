@@ -95,7 +95,8 @@ let package = Package(
             dependencies: [
                 "Channels", "ClusterCore", "WriteAheadLog", "MariaDBWire", "MariaDBClient", "WANLink", "Probes",
                 "Gateway",
-                "CLinux", .product(name: "DequeModule", package: "swift-collections"), nioCore, nioPosix, logging,
+                "CLinux", .product(name: "DequeModule", package: "swift-collections"), nioCore, nioPosix, nioSSL,
+                logging,
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),

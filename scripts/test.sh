@@ -8,7 +8,8 @@ cd "$root"
 
 need_build_packages
 need_server_packages
-need_packages mariadb-backup galera-4 socat sysbench iproute2 nftables shellcheck
+need_packages mariadb-backup galera-4 socat sysbench iproute2 nftables shellcheck openssl
+need_client_drivers
 
 say "style"
 swift format lint --strict --recursive --parallel Package.swift Sources Tests

@@ -7,6 +7,6 @@ struct Wolfscale: AsyncParsableCommand {
         subcommands: [
             InitCommand.self, StartCommand.self, JoinCommand.self, StatusCommand.self, InfoCommand.self,
             ValidateCommand.self, MembersCommand.self, SwitchoverCommand.self, BridgeCommand.self, WALCommand.self,
-            CertCommand.self, ProxyCommand.self,
+            CertCommand.self, TokenCommand.self, ProxyCommand.self,
         ])
 }

@@ -18,6 +18,8 @@ public final class LabNode: @unchecked Sendable {
     public var isSecured = false
     /// Whether the database listens on its namespace's loopback only; the lab then uses its socket.
     public var hidesDatabase = false
+    /// The authority that signed the API's certificate; nil while it speaks plain HTTP.
+    public var apiAuthority: String?
     private let lock = NSLock()
     private var agentProcess: Process?
 
@@ -187,6 +189,7 @@ public final class LabNode: @unchecked Sendable {
         _ method: String, _ path: String, body: String? = nil, timeout: TimeInterval = 15,
         headers: [String: String] = [:]
     ) throws -> (status: Int, body: Data) {
+        if let apiAuthority { return try https(method, path, body, timeout, headers, apiAuthority) }
         guard let url = URL(string: "http://\(host):\(apiPort)\(path)") else { throw LabError("bad path \(path)") }
         var request = URLRequest(url: url, timeoutInterval: timeout)
         request.httpMethod = method
@@ -209,6 +212,22 @@ public final class LabNode: @unchecked Sendable {
         task.resume()
         done.wait()
         return try box.get()
+    }
+
+    /// By `curl`, which can be told whom to believe.
+    private func https(
+        _ method: String, _ path: String, _ body: String?, _ timeout: TimeInterval, _ headers: [String: String],
+        _ authority: String
+    ) throws -> (status: Int, body: Data) {
+        let all = ["Authorization": "Bearer \(Self.token)", "Content-Type": "application/json"].merging(headers) { $1 }
+        let arguments =
+            ["-sS", "-m", "\(timeout)", "--cacert", authority, "-X", method, "-w", "\n%{http_code}"]
+            + all.flatMap { ["-H", "\($0.key): \($0.value)"] } + (body.map { ["--data-binary", $0] } ?? [])
+        let output = try Lab.run("curl", arguments + ["https://\(host):\(apiPort)\(path)"]).output
+        guard let end = output.lastIndex(of: "\n"), let status = Int(output[output.index(after: end)...]) else {
+            throw LabError("\(method) \(path): \(output)")
+        }
+        return (status, Data(output[..<end].utf8))
     }
 
     private final class ResultBox: @unchecked Sendable {

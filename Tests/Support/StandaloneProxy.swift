@@ -23,6 +23,7 @@ public final class StandaloneProxy: @unchecked Sendable {
         password = "\(password)"
         [api]
         token_file = "\(member.folder)/token"
+        \(member.apiAuthority.map { "tls_ca = \"\($0)\"" } ?? "")
 
         """.write(toFile: file, atomically: true, encoding: .utf8)
         _ = FileManager.default.createFile(atPath: log, contents: nil)

@@ -33,6 +33,24 @@ need_build_packages() {
 
 need_server_packages() { need_packages mariadb-server mariadb-client curl jq; }
 
+# What applications connect with: Debian's drivers for Perl and PHP, and PyPI's for Python in an environment of their own.
+need_client_drivers() {
+    need_packages libdbd-mysql-perl libdbd-mariadb-perl php-cli php-mysql python3-venv python3-dev gcc libmariadb-dev pkg-config
+    local environment=$root/.build/clients
+    if [ ! -e "$environment/complete" ]; then
+        say "installing Python's drivers"
+        rm -rf "$environment"
+        if python3 -m venv "$environment" && "$environment/bin/pip" install -q --disable-pip-version-check PyMySQL mysqlclient \
+            mysql-connector-python mariadb SQLAlchemy Django prometheus_client; then
+            touch "$environment/complete"
+        else
+            say "Python's drivers could not be installed; their tests are passed over"
+            return 0
+        fi
+    fi
+    export WOLFSCALE_PYTHON=$environment/bin/python
+}
+
 # Builds in release mode; the tests use the same build, so that there is one.
 build() {
     say "building (release; the first time takes several minutes)"

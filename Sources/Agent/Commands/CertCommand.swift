@@ -30,7 +30,11 @@ struct CertificateFolder {
             do {
                 try manager.createDirectory(
                     atPath: folder.path, withIntermediateDirectories: false, attributes: [.posixPermissions: 0o700])
-            } catch { throw CommandFailure("\(folder.path) cannot be made: \(error.localizedDescription)") }
+            } catch {
+                // Another command, or the agent, may have made it meanwhile.
+                guard !manager.fileExists(atPath: folder.path) else { continue }
+                throw CommandFailure("\(folder.path) cannot be made: \(error.localizedDescription)")
+            }
             PrivateFile.giveToOwnerOfFolder(folder.path)
         }
     }

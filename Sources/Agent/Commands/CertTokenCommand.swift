@@ -17,7 +17,7 @@ struct CertTokenCommand: ParsableCommand {
     private static let secondsMax = 7 * 86_400
 
     func validate() throws {
-        guard Self.seconds(valid) != nil else {
+        guard DurationArgument.seconds(valid, atMost: Self.secondsMax) != nil else {
             throw ValidationError("--valid \(valid): a number and s, m, h or d, up to 7d")
         }
     }
@@ -35,7 +35,7 @@ struct CertTokenCommand: ParsableCommand {
             pinned = authority
         } catch let error as AgentError { throw CommandFailure(error.description) }
         let token = JoinToken(authority: pinned.fingerprint)
-        let seconds = Self.seconds(valid) ?? 3_600
+        let seconds = DurationArgument.seconds(valid, atMost: Self.secondsMax) ?? 3_600
         let expires = Date().addingTimeInterval(Double(seconds))
         try TokenStore(folder: files.tokens).add(token, expires: expires, node: node)
         let port = PeerAddress(configuration.node.bindAddress)?.port ?? 7654
@@ -43,15 +43,5 @@ struct CertTokenCommand: ParsableCommand {
         FileHandle.standardError.write(
             Data("good until \(expires.formatted(.iso8601)), once: wolfscale join \(address) --token …\n".utf8))
         print(token.text)
-    }
-
-    /// nil for what is no time, and for more than a week.
-    static func seconds(_ text: String) -> Int? {
-        let units: [Character: Int] = ["s": 1, "m": 60, "h": 3_600, "d": 86_400]
-        guard let last = text.last, let unit = units[last], let number = Int(text.dropLast()),
-            number > 0, number <= secondsMax
-        else { return nil }
-        let seconds = number * unit
-        return seconds <= secondsMax ? seconds : nil
     }
 }

@@ -1,8 +1,10 @@
 import AsyncHTTPClient
 import Foundation
+import Gateway
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import NIOSSL
 
 /// The HTTP API of the agent on this machine, as the commands use it.
 struct LocalAPI: Sendable {
@@ -11,6 +13,7 @@ struct LocalAPI: Sendable {
     let base: String
     private let token: String?
     private let file: String
+    private let trust: APITrust?
     private static let answerBytesMax = 16 << 20
 
     init(_ configuration: Configuration) throws(CommandFailure) {
@@ -19,7 +22,10 @@ struct LocalAPI: Sendable {
             throw CommandFailure(
                 "this command asks the agent by HTTP, which api.enabled = false in \(file) switches off")
         }
-        base = "http://\(address)"
+        base = (configuration.apiCertificate == nil ? "http://" : "https://") + "\(address)"
+        do throws(APISecurity.Failure) {
+            trust = configuration.apiCertificate == nil ? nil : try APITrust(configuration.localAPITrust)
+        } catch { throw CommandFailure("the agent's HTTPS can't be checked: \(error.description)") }
         // A token that this user may not read is not an error: loopback may need none.
         do { token = try configuration.apiToken() } catch { token = nil }
     }
@@ -32,6 +38,7 @@ struct LocalAPI: Sendable {
         do {
             var request = HTTPClientRequest(url: base + path)
             request.method = HTTPMethod(rawValue: method.rawValue)
+            request.tlsConfiguration = trust?.current
             request.headers.add(name: "accept", value: "application/json")
             if let token { request.headers.add(name: "authorization", value: "Bearer \(token)") }
             if let body {
@@ -67,6 +74,10 @@ struct LocalAPI: Sendable {
 
     private func explain(_ error: any Error) -> CommandFailure {
         switch error {
+        case is NIOSSLError, is NIOSSLExtraError:
+            CommandFailure(
+                "the agent at \(base) shows a certificate that this command does not believe (\(error)); api.tls_ca names the "
+                    + "authority that signed it")
         case is NIOConnectionError, is IOError:
             CommandFailure(
                 "no agent answers at \(base): is it running? `wolfscale start --config \(file)` starts it; "

@@ -13,7 +13,7 @@ struct MachineChecks {
     func run() -> [Check] {
         let holder = AgentLock.holder(dataDirectory: configuration.node.dataDirectory)
         return configuration.warnings.map { Check("configuration", .warning, $0) } + [dataDirectory(holder)] + secrets()
-            + TLSChecks(configuration).run() + ports(holder) + database()
+            + TLSChecks(configuration).run() + APIChecks(configuration).run() + ports(holder) + database()
     }
 
     private func dataDirectory(_ holder: AgentLock.State) -> Check {

@@ -1,5 +1,6 @@
 import ClusterCore
 import Foundation
+import Gateway
 import Logging
 import MariaDBClient
 import NIOCore
@@ -30,12 +31,13 @@ extension Configuration {
         return PeerAddress(host: reachableHost(of: peerBinding), port: port).description
     }
 
-    /// How the other members reach the HTTP API; empty when there is none.
+    /// How the other members reach the HTTP API, with `https://` before it when it speaks TLS; empty when there is none.
     var advertisedAPI: String {
         guard api.enabled, let bind = PeerAddress(api.bindAddress) else { return "" }
-        guard bind.isWildcard else { return bind.description }
+        let scheme = apiCertificate == nil ? "" : "https://"
+        guard bind.isWildcard else { return scheme + bind.description }
         let host = node.advertiseAddress.flatMap { PeerAddress($0)?.host } ?? reachableHost(of: peerBinding)
-        return PeerAddress(host: host, port: bind.port).description
+        return scheme + PeerAddress(host: host, port: bind.port).description
     }
 
     /// Where this machine's own commands reach the HTTP API; nil when it is switched off.
@@ -111,6 +113,12 @@ extension Configuration {
         return try Configuration.secret(in: path, key: "api.token_file")
     }
 
+    /// What the node itself takes as the secret that opens everything: not a token of `wolfscale token create`, which may stand in
+    /// `api.token_file` for the commands, and keeps its role.
+    func apiSecret() throws(ConfigurationError) -> String? {
+        try apiToken().flatMap { IssuedToken($0) == nil ? $0 : nil }
+    }
+
     private static func secret(in path: String, key: String) throws(ConfigurationError) -> String {
         let text: String
         do { text = try String(contentsOfFile: path, encoding: .utf8) } catch {
@@ -133,6 +141,7 @@ extension Configuration {
             warnings.append(
                 "members talk unencrypted and unauthenticated on \(peerBinding), as tls.required = false allows")
         }
+        if let apiExposure { warnings.append(apiExposure) }
         if !wal.fsync { warnings.append("wal.fsync = false: a loss of power loses confirmed writes") }
         if link.timeoutMs < cluster.heartbeatIntervalMs {
             warnings.append(

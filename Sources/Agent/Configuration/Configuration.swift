@@ -119,7 +119,12 @@ struct Configuration: Sendable, Equatable {
         var enabled = true
         var bindAddress = "0.0.0.0:8080"
         var tokenFile: String?
+        var tls = false
+        var tlsCertificate: String?
+        var tlsPrivateKey: String?
+        var tlsCA: String?
         var loopbackExempt = true
+        var rateLimitPerSecond = 0
         var writeTimeoutMs = 10_000
         var queryTimeoutMs = 30_000
         var idempotencyHours = 24

@@ -19,7 +19,8 @@ enum ConfigurationRules {
             configuration.database.managed = configuration.replication.mode == .quorum
         }
         if use == .proxy { return proxy(configuration) + standalone(configuration) }
-        return node(configuration) + database(configuration) + cluster(configuration) + network(configuration)
+        return node(configuration) + api(configuration) + database(configuration) + cluster(configuration)
+            + network(configuration)
             + proxy(configuration)
             + bridge(configuration)
     }
@@ -66,6 +67,19 @@ enum ConfigurationRules {
             ]
         }
         return []
+    }
+
+    /// Whether there is a certificate for `api.tls` is ``Configuration/apiCertificateProblem``'s: it may be made later.
+    private static func api(_ configuration: Configuration) -> [Violation] {
+        let api = configuration.api
+        var violations: [Violation] = []
+        if (api.tlsCertificate == nil) != (api.tlsPrivateKey == nil) {
+            violations.append(
+                Violation(
+                    key: api.tlsCertificate == nil ? "api.tls_private_key" : "api.tls_certificate",
+                    message: "api.tls_certificate and api.tls_private_key go together: give both, or neither"))
+        }
+        return violations
     }
 
     private static func database(_ configuration: Configuration) -> [Violation] {

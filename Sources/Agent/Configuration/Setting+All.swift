@@ -156,7 +156,23 @@ extension Setting {
         .text(
             "api", "token_file", \.api.tokenFile, kind: .path, example: "\"wolfscale.token\"",
             "The bearer token that other hosts need; without it they can do nothing."),
+        .boolean(
+            "api", "tls", \.api.tls, "HTTPS with this node's own certificate ([tls]), unless the next two name another."
+        ),
+        .text(
+            "api", "tls_certificate", \.api.tlsCertificate, kind: .path, example: "\"/etc/wolfscale/api.pem\"",
+            "The API's certificate, and those that signed it; it must name the host by which other members dial it."),
+        .text(
+            "api", "tls_private_key", \.api.tlsPrivateKey, kind: .path, example: "\"/etc/wolfscale/api.key\"",
+            "Its key."
+        ),
+        .text(
+            "api", "tls_ca", \.api.tlsCA, kind: .path, example: "\"/etc/wolfscale/api-ca.pem\"",
+            "Whom to believe when calling members' APIs; the cluster's CA, or the system's with api.tls_certificate."),
         .boolean("api", "loopback_exempt", \.api.loopbackExempt, "Whether this machine needs no token."),
+        .integer(
+            "api", "rate_limit_per_second", \.api.rateLimitPerSecond, 0...1_000_000,
+            "Requests of one token, or of one address without one; status is not counted; 0 for no limit."),
         .integer(
             "api", "write_timeout_ms", \.api.writeTimeoutMs, 100...600_000, "How long a write waits for its quorum."),
         .integer(

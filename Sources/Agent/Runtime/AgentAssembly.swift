@@ -59,6 +59,7 @@ struct AgentAssembly {
         let node = try await makeNode(
             identity: identity, store: store, directory: directory, network: network, failureSink: failureSink)
         await keepTLS(node)
+        try await keepTokens(node)
         await delegate.set(node)
         let relay = try await startRelay(node, identity)
         switch (configuration.node.role, configuration.replication.mode) {
@@ -70,11 +71,12 @@ struct AgentAssembly {
             await node.start(driver: nil, bridge: bridge, relay: relay)
         }
         let readiness = Readiness(awaiting: parts) { SystemdNotifier.send("READY=1\nSTATUS=running") }
+        let proxy =
+            configuration.proxy.enabled
+            ? try await ProxyAssembly(configuration: configuration, logger: logger).make(node, readiness) : nil
         return Agent(
             service: NodeService(node: node, directory: directory, failures: failures, readiness: readiness),
-            api: configuration.api.enabled ? try makeAPI(node, identity, readiness) : nil,
-            proxy: configuration.proxy.enabled
-                ? try await ProxyAssembly(configuration: configuration, logger: logger).make(node, readiness) : nil)
+            api: configuration.api.enabled ? try await makeAPI(node, identity, readiness, proxy) : nil, proxy: proxy)
     }
 
     private var parts: Set<Readiness.Part> {
@@ -284,7 +286,9 @@ struct AgentAssembly {
         }
     }
 
-    private func makeAPI(_ node: Node, _ identity: Identity, _ readiness: Readiness) throws -> HTTPAPI {
+    private func makeAPI(_ node: Node, _ identity: Identity, _ readiness: Readiness, _ proxy: MySQLProxy?) async throws
+        -> HTTPAPI
+    {
         guard let bind = PeerAddress(configuration.api.bindAddress) else {
             throw AgentError("api.bind_address = \(configuration.api.bindAddress) is not host:port")
         }
@@ -300,14 +304,21 @@ struct AgentAssembly {
             configuration.querying(login), size: database.poolSize,
             deadline: .milliseconds(configuration.api.queryTimeoutMs), name: "queries")
         var settings = HTTPAPIConfiguration(
-            host: bind.host, port: bind.port, token: try configuration.apiToken().map { APIToken($0) },
+            host: bind.host, port: bind.port, token: try configuration.apiSecret().map { APIToken($0) },
             loopbackExempt: configuration.api.loopbackExempt, clusterSecret: APIToken(secret),
-            nodeID: identity.nodeID,
-            writeTimeout: .milliseconds(configuration.api.writeTimeoutMs))
+            nodeID: identity.nodeID, writeTimeout: .milliseconds(configuration.api.writeTimeoutMs))
+        if let tokens = await node.tokens { settings.tokens = tokens.directory }
+        settings.requestsPerSecond = configuration.api.rateLimitPerSecond
+        let certificates = try APICertificateKeeper(configuration, threads: threads, logger: logger)
+        (settings.security, settings.trust) = (certificates.security, certificates.trust)
+        await NodeLoop.run {
+            node.apiCertificates = certificates
+            certificates.start()
+        }
         settings.data = configuration.apiData
         return HTTPAPI(
             settings,
-            cluster: NodeInformation(node: node, pool: pool, queries: queries, secret: secret),
+            cluster: NodeInformation(node: node, pool: pool, queries: queries, secret: secret, proxy: proxy),
             administration: NodeAdministration(node: node, secret: secret),
             group: MultiThreadedEventLoopGroup.singleton, logger: logger
         ) { _ in readiness.reached(.api) }

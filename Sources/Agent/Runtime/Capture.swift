@@ -30,6 +30,9 @@ final class Capture {
     /// Why the server's socket is not read; its commits wait meanwhile.
     private var holds: Set<Hold> = []
     private(set) var lastHeard = Consensus.now
+    /// Since the agent started.
+    private(set) var transactions: UInt64 = 0
+    private(set) var bytes: UInt64 = 0
 
     enum Hold {
         /// Too much is captured and not yet committed.
@@ -66,6 +69,9 @@ final class Capture {
     /// The last transaction captured; everything through it is in the log.
     var capturedPosition: GTIDPosition { logged }
     var isIdle: Bool { awaiting.isEmpty }
+    /// What is captured and waits for its quorum.
+    var waitingCount: Int { awaiting.count }
+    var waitingBytes: Int { awaitingBytes }
 
     /// Connects at the quorum-committed GTID: the start of a dump is taken by the server as an ACK of everything before it. (I7)
     ///
@@ -160,7 +166,9 @@ final class Capture {
                         lsn: lsn, gtid: transaction.gtid, position: position,
                         ackWanted: complete && transaction.ackWanted, bytes: transaction.events.readableBytes))
                 awaitingBytes += transaction.events.readableBytes
+                bytes += UInt64(transaction.events.readableBytes)
                 if complete {
+                    transactions += 1
                     logged.advance(to: transaction.gtid)
                     recent.insert(transaction.gtid, at: lsn)
                 }

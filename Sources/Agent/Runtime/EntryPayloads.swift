@@ -50,18 +50,23 @@ extension BatchDescriptor {
 enum PeerPayload {
     private static let raftTag: UInt8 = 1
     private static let reportTag: UInt8 = 2
+    private static let tokensTag: UInt8 = 3
 
     case raft(ByteBuffer)
     case report(ByteBuffer)
+    /// All of the HTTP API's tokens, for a member whose reports say that it knows others.
+    case tokens(ByteBuffer)
 
     static func encode(raft message: ByteBuffer) -> ByteBuffer { tagged(raftTag, message) }
     static func encode(report: ByteBuffer) -> ByteBuffer { tagged(reportTag, report) }
+    static func encode(tokens: ByteBuffer) -> ByteBuffer { tagged(tokensTag, tokens) }
 
     init?(_ payload: ByteBuffer) {
         var payload = payload
         switch payload.readInteger(as: UInt8.self) {
         case Self.raftTag: self = .raft(payload)
         case Self.reportTag: self = .report(payload)
+        case Self.tokensTag: self = .tokens(payload)
         default: return nil
         }
     }

@@ -25,6 +25,10 @@ final class Node {
     let removals: Removals
     /// Nil without certificates.
     var tls: TLSKeeper?
+    /// Of the HTTP API.
+    var tokens: TokenKeeper?
+    var apiCertificates: APICertificateKeeper?
+    private(set) var raftCounters = RaftCounters()
     let flow: FlowWatch
     let logger: Logger
     /// Nil on a witness.
@@ -271,6 +275,8 @@ final class Node {
         }
         housekeeping?.cancel()
         tls?.stop()
+        tokens?.stop()
+        apiCertificates?.stop()
         applicationAccount?.cancel()
         readdressing?.cancel()
         switching?.cancel()
@@ -302,6 +308,7 @@ extension Node: ConsensusObserver {
     }
 
     func noticed(_ notice: RaftNotice) {
+        raftCounters.count(notice)
         switch notice {
         case .roleChanged(let from, let to, let term, let reason):
             sendReport()
@@ -410,6 +417,7 @@ extension Node: PeerNetworkDelegate {
             switch PeerPayload(payload) {
             case .raft(let message): consensus.received(control: message, from: peer)
             case .report(let report): received(report, from: peer)
+            case .tokens(let tokens): self.tokens?.received(tokens, from: peer)
             case nil: logger.warning("an unknown control message", metadata: ["peer": "\(peer)"])
             }
         }

@@ -73,7 +73,7 @@ struct NodeAdministration: ClusterAdministration {
     private func requireLeader() async throws(AdministrationError) {
         switch await node.leaderAPI {
         case .here: return
-        case .leader(let api): throw .notLeader(ForwardTarget(baseURL: "http://\(api)", secret: secret))
+        case .leader(let api): throw .notLeader(ForwardTarget(baseURL: APIAddress.url(api), secret: secret))
         case .nobody: throw .notLeader(nil)
         }
     }

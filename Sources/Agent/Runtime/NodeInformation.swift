@@ -11,9 +11,12 @@ final class NodeInformation: ClusterInformation {
     /// The same account's, for reading: queries that take long hold up no write.
     private let queries: SQLPool
     private let secret: String
+    /// Nil when `proxy.enabled` is false.
+    private let proxy: MySQLProxy?
 
-    init(node: Node, pool: SQLPool, queries: SQLPool, secret: String) {
+    init(node: Node, pool: SQLPool, queries: SQLPool, secret: String, proxy: MySQLProxy?) {
         self.node = node
+        self.proxy = proxy
         self.pool = pool
         self.queries = queries
         self.secret = secret
@@ -27,11 +30,14 @@ final class NodeInformation: ClusterInformation {
     func galeraEndpoints() async -> [EndpointHealth] { await node.galeraEndpoints }
 
     func route() async -> NodeRoute? { await node.route }
+    func metrics() async -> [MetricFamily] {
+        await node.metrics + (proxy?.metrics ?? []) + ProcessMetrics.families()
+    }
 
     func writeRoute() async -> WriteRoute {
         switch await node.writeTarget {
         case .here: .local(pool)
-        case .leader(let api): .forward(ForwardTarget(baseURL: "http://\(api)", secret: secret))
+        case .leader(let api): .forward(ForwardTarget(baseURL: APIAddress.url(api), secret: secret))
         case .nobody(let reason): .unavailable(reason: reason, retryAfterSeconds: 1)
         }
     }

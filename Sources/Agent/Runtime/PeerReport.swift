@@ -23,6 +23,8 @@ struct PeerReport: Codable, Sendable {
     var catchUps: [String: CatchUp]?
     /// Of a bridge's member: its site.
     var site: BridgeSiteStatus?
+    /// Tells which of the HTTP API's tokens it knows.
+    var tokens: String?
 }
 
 /// A report and when it came.
@@ -39,7 +41,7 @@ extension Node {
             mayLead: consensus.raft.mayLead, term: consensus.raft.term,
             sql: driver == nil ? nil : configuration.advertisedSQL,
             leftBehind: leftBehind.isEmpty ? nil : leftBehind, lagSeconds: lagSeconds, catchUps: namedCatchUps,
-            site: bridge?.siteStatus(configuration.node.site))
+            site: bridge?.siteStatus(configuration.node.site), tokens: tokens?.fingerprint)
     }
 
     private var namedCatchUps: [String: CatchUp]? {
@@ -57,7 +59,9 @@ extension Node {
 
     func received(_ report: ByteBuffer, from peer: NodeNumber) {
         do {
-            reports[peer] = ReceivedReport(content: try report.decodeJSON(PeerReport.self), at: Consensus.now)
+            let received = ReceivedReport(content: try report.decodeJSON(PeerReport.self), at: Consensus.now)
+            reports[peer] = received
+            tokens?.heard(received.content.tokens, from: peer, now: received.at)
             onChange?()
         } catch { logger.debug("a report can't be read", metadata: ["peer": "\(peer)", "error": "\(error)"]) }
     }

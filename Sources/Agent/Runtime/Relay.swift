@@ -15,6 +15,8 @@ final class Relay {
     private(set) var committed: LSN = .zero
     /// What the sessions that have ended were sent.
     private var sentBefore = GTIDPosition()
+    private var endedEntries: UInt64 = 0
+    private var endedBytes: UInt64 = 0
     /// Says that the log no longer reaches back to the position that the server asked for.
     private let positionPurged: @NodeLoop (_ reason: String) -> Void
 
@@ -40,10 +42,15 @@ final class Relay {
     }
 
     var sessionCount: Int { feeds.count }
+    /// Since the agent started.
+    var sentEntries: UInt64 { feeds.values.reduce(endedEntries) { $0 + $1.sentEntries } }
+    var sentBytes: UInt64 { feeds.values.reduce(endedBytes) { $0 + $1.sentBytes } }
 
     private func end(_ session: BinlogReplicaSession) {
         guard let feed = feeds.removeValue(forKey: ObjectIdentifier(session)) else { return }
         sentBefore.advance(to: feed.sent)
+        endedEntries += feed.sentEntries
+        endedBytes += feed.sentBytes
     }
 
     private func open(_ session: BinlogReplicaSession, at position: GTIDPosition) {

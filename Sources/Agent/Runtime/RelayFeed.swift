@@ -24,6 +24,8 @@ final class RelayFeed {
     private var run: FragmentRun?
     /// The last transaction of each domain that was sent, in part or whole.
     private(set) var sent = GTIDPosition()
+    private(set) var sentEntries: UInt64 = 0
+    private(set) var sentBytes: UInt64 = 0
 
     nonisolated private static let readBytesMax = 1 << 20
 
@@ -114,6 +116,8 @@ final class RelayFeed {
         guard let gtid = entry.gtid, !skip.covers(gtid) else { return }
         session.send(events: entry.body)
         sent.advance(to: gtid)
+        sentEntries += 1
+        sentBytes += UInt64(entry.body.readableBytes)
     }
 
     /// Whether the run that begins with `batch` is known to end in its last fragment, or to have been given up.

@@ -23,6 +23,7 @@ enum StartMode: Sendable, Equatable {
 /// Runs the agent until it is told to stop, or can't go on.
 func runAgent(configuration: Configuration, mode: StartMode) async throws {
     AllocatorTuning.apply()
+    ProcessMetrics.begin()
     let logger = Logger(label: "wolfscale")
     let agent = try await AgentAssembly(configuration: configuration, logger: logger).assemble(mode)
     // The last one is asked to stop first: the API refuses new requests before the node hands over.

@@ -24,6 +24,7 @@ final class ClusterPoller: Service {
     private static let answerBytesMax = 1 << 20
 
     private let token: String?
+    private let trust: APITrust
     private let logger: Logger
     private let state: Mutex<State>
     private let found: AsyncStream<String>
@@ -34,13 +35,15 @@ final class ClusterPoller: Service {
     /// - Parameters:
     ///   - members: `host:port` of some members' HTTP APIs; the others are learned from them.
     ///   - token: of those APIs.
+    ///   - trust: whom to believe at those that speak TLS.
     ///   - onChange: called with each new view.
     ///   - onLease: called with the time for which the leader is known to be the only one.
     init(
-        members: [String], token: String?, stalenessMax: Duration?, logger: Logger,
+        members: [String], token: String?, trust: APITrust, stalenessMax: Duration?, logger: Logger,
         onChange: @escaping @Sendable (ProxyView) -> Void, onLease: @escaping @Sendable (Duration) -> Void
     ) {
         self.token = token
+        self.trust = trust
         self.logger = logger
         self.onChange = onChange
         self.onLease = onLease
@@ -85,7 +88,8 @@ final class ClusterPoller: Service {
     }
 
     private func ask(_ member: String, _ client: HTTPClient) async throws -> NodeRoute {
-        var request = HTTPClientRequest(url: "http://\(member)/cluster/route")
+        var request = HTTPClientRequest(url: APIAddress.url(member) + "/cluster/route")
+        request.tlsConfiguration = trust.current
         request.headers.add(name: "accept", value: "application/json")
         if let token { request.headers.add(name: "authorization", value: "Bearer \(token)") }
         let answer = try await client.execute(request, timeout: Self.timeout)

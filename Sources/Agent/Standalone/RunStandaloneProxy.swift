@@ -22,8 +22,10 @@ func runStandaloneProxy(configuration: Configuration) async throws {
     // Until a leader has said that it is the only one, nobody is believed to be.
     proxy.trustLeader(for: .zero)
     let bound = configuration.proxy.maxStalenessSeconds
+    let usesTLS = configuration.api.tls || configuration.api.tlsCA != nil
     let poller = ClusterPoller(
-        members: configuration.proxy.members, token: try configuration.apiToken(),
+        members: configuration.proxy.members.map { usesTLS ? APIAddress.url($0, tls: true) : $0 },
+        token: try configuration.apiToken(), trust: try APITrust(configuration.api.tlsCA.map { .file($0) } ?? .system),
         stalenessMax: bound > 0 ? .seconds(bound) : nil, logger: logger
     ) { view in
         accounts.use(view)

@@ -15,6 +15,9 @@ public protocol ClusterInformation: Sendable {
     /// What a proxy elsewhere must know; nil when no proxy has a use for this node.
     func route() async -> NodeRoute?
 
+    /// What the agent counts and measures, but for the API itself.
+    func metrics() async -> [MetricFamily]
+
     func writeRoute() async -> WriteRoute
     /// The LSN of a transaction that this node, the leader, has just committed. Nil when it is not known (the transaction
     /// changed nothing, or its LSN is not at hand); the write succeeded all the same.
@@ -37,6 +40,7 @@ public protocol ClusterInformation: Sendable {
 extension ClusterInformation {
     public func galeraEndpoints() async -> [EndpointHealth] { [] }
     public func route() async -> NodeRoute? { nil }
+    public func metrics() async -> [MetricFamily] { [] }
     public func nextIDs(_ count: Int) async throws -> [UInt64] {
         var ids: [UInt64] = []
         for _ in 0..<count { ids.append(try await nextID()) }

@@ -48,7 +48,7 @@ public struct HTTPAPI: Service {
     func application(_ client: HTTPClient) -> some ApplicationProtocol {
         Application(
             router: router(client),
-            server: .http1(configuration: HTTP1Channel.Configuration(idleTimeout: .seconds(120))),
+            server: .api(configuration.security, idleTimeout: .seconds(120)),
             configuration: ApplicationConfiguration(
                 address: .hostname(configuration.host, port: configuration.port),
                 availableConnectionsDelegate: MaximumAvailableConnections(configuration.connectionsMax)),
@@ -60,33 +60,43 @@ public struct HTTPAPI: Service {
 
     func router(_ client: HTTPClient) -> Router<APIContext> {
         let policy = AccessPolicy(
-            token: configuration.token, loopbackExempt: configuration.loopbackExempt,
+            token: configuration.token, tokens: configuration.tokens, loopbackExempt: configuration.loopbackExempt,
             clusterSecret: configuration.clusterSecret)
         let intake = ChangeIntake(
             bodyBytesMax: configuration.bodyBytesMax,
             budget: BodyBudget(bytesMax: configuration.bodyBytesTotalMax, requestsMax: configuration.requestsMax),
-            forwarder: LeaderForwarder(client: client, nodeID: configuration.nodeID))
+            forwarder: LeaderForwarder(client: client, nodeID: configuration.nodeID, trust: configuration.trust))
         let router = Router(context: APIContext.self, options: .autoGenerateHeadEndpoints)
+        let metrics = APIMetrics()
+        router.add(middleware: RequestNameMiddleware())
+        router.add(middleware: APIMetricsMiddleware(metrics: metrics))
         router.add(middleware: ProblemMiddleware())
         HealthRoutes(cluster: cluster, policy: policy).add(to: router)
-        let reading = router.group("").add(middleware: AccessMiddleware(policy: policy, act: .read))
+        let audit = AccessAudit()
+        let limiter =
+            configuration.requestsPerSecond > 0 ? RateLimiter(perSecond: configuration.requestsPerSecond) : nil
+        func group(_ act: AccessPolicy.Act) -> RouterGroup<APIContext> {
+            router.group("").add(middleware: AccessMiddleware(policy: policy, act: act, audit: audit, limiter: limiter))
+        }
+        let reading = group(.read)
         StatusRoutes(cluster: cluster).add(to: reading)
-        let changing = router.group("").add(middleware: AccessMiddleware(policy: policy, act: .change))
+        MetricsRoutes(cluster: cluster, metrics: metrics, tokens: configuration.tokens).add(to: reading)
+        let changing = group(.write)
         WriteRoutes(
             cluster: cluster, intake: intake,
             executor: WriteExecutor(
                 cluster: cluster, metadata: TableMetadataCache(), timeout: configuration.writeTimeout)
         ).add(to: changing)
         IdentifierRoutes(cluster: cluster).add(to: changing)
-        // Reading rows needs what writing them needs: nothing on loopback, but for a page in a browser, and a token from elsewhere.
         QueryRoutes(
             service: QueryService(cluster: cluster, settings: configuration.data), intake: intake,
             timeout: configuration.data.queryTimeout
-        ).add(to: changing)
+        ).add(to: group(.query))
         let administrationRoutes = AdministrationRoutes(
             administration: administration, intake: intake, timeout: configuration.administrationTimeout)
-        administrationRoutes.add(to: changing)
-        administrationRoutes.addBridge(to: changing)
+        let administering = group(.administer)
+        administrationRoutes.add(to: administering)
+        administrationRoutes.addBridge(to: administering)
         OpenAPIRoutes.add(to: reading, describing: router)
         return router
     }

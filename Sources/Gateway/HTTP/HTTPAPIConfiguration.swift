@@ -3,8 +3,16 @@ public struct HTTPAPIConfiguration: Sendable {
     /// `api.bind_address`, in two parts. Port 0 takes a free one.
     public var host: String
     public var port: Int
-    /// From `api.token_file`; without one only loopback gets in.
+    /// From `api.token_file`; its bearer may do everything.
     public var token: APIToken?
+    /// Those that were made with `wolfscale token create`.
+    public var tokens = TokenDirectory()
+    /// Nil for plain HTTP.
+    public var security: APISecurity?
+    /// Whom this node believes when it passes a request on by `https`.
+    public var trust: APITrust?
+    /// `api.rate_limit_per_second`, of each token or address; 0 for no limit.
+    public var requestsPerSecond = 0
     /// `api.loopback_exempt`: whether loopback may write and administer without the token.
     public var loopbackExempt: Bool
     /// What the members share; a request that carries it was accepted by another member.

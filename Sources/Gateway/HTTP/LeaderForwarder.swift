@@ -5,6 +5,7 @@ import Hummingbird
 import NIOCore
 import NIOHTTP1
 import NIOPosix
+import NIOSSL
 
 /// Passes a request on to the leader's API and its answer back, once: the leader does not pass it on again.
 struct LeaderForwarder: Sendable {
@@ -13,13 +14,14 @@ struct LeaderForwarder: Sendable {
     static let margin = Duration.seconds(2)
 
     /// Of a request, what concerns the leader too.
-    static let passedOn: [HTTPField.Name] = [.contentType, .accept, .idempotencyKey]
+    static let passedOn: [HTTPField.Name] = [.contentType, .accept, .idempotencyKey, .requestID]
     /// Of the answer, what concerns the client.
     private static let passedBack: [HTTPField.Name] = [.contentType, .retryAfter, .idempotentReplayed]
 
     let client: HTTPClient
     /// This node's name, for the leader's log.
     let nodeID: String
+    var trust: APITrust?
 
     /// A client that never tries anything a second time.
     static func client(on group: any EventLoopGroup, connectTimeout: Duration) -> HTTPClient {
@@ -70,6 +72,7 @@ struct LeaderForwarder: Sendable {
         }
         var outgoing = HTTPClientRequest(url: target.baseURL + (request.head.path ?? "/"))
         outgoing.method = HTTPMethod(rawValue: request.method.rawValue)
+        outgoing.tlsConfiguration = trust?.current
         outgoing.headers.add(name: HTTPField.Name.forwardSecret.rawName, value: target.secret)
         outgoing.headers.add(name: HTTPField.Name.forwardedBy.rawName, value: nodeID)
         for name in LeaderForwarder.passedOn {
@@ -107,6 +110,10 @@ struct LeaderForwarder: Sendable {
     private static func isBeforeSending(_ error: any Error) -> Bool {
         switch error {
         case is NIOConnectionError: true
+        // What comes before the handshake is done; later TLS errors are about bytes that may have been sent.
+        case let error as NIOSSLError:
+            if case .handshakeFailed = error { true } else { false }
+        case is NIOSSLExtraError: true
         // Only a connection that is being made can be refused.
         case let error as IOError: error.errnoCode == ECONNREFUSED
         case let error as HTTPClientError:

@@ -1,4 +1,5 @@
 import ClusterCore
+import Gateway
 import Testing
 
 @testable import Agent
@@ -22,11 +23,32 @@ import Testing
         ),
         ("[node]\nid = \"a\"\n[cluster]\nelection_timeout_min_ms = 4000\n", "is below the shortest"),
         ("[node]\nid = \"a\"\n[cluster]\nheartbeat_interval_ms = 1000\n", "is too rare for an election timeout"),
+        ("[node]\nid = \"a\"\n[api]\ntls_certificate = \"c.pem\"\n", "give both, or neither"),
         ("[node]\nid = \"a\"\n[tls]\nca = \"ca.pem\"\n", "tls.private_key is missing: give tls.ca,"),
     ])
     func whatDoesNotGoTogetherIsRefused(text: String, reason: String) {
         let found = ConfigurationReaderTests.problems(text)
         #expect(found.contains { $0.contains(reason) }, "\(found)")
+    }
+
+    @Test func anAPIThatCanBeOverheardIsWarnedOf() throws {
+        let open = try read("[api]\nbind_address = \"0.0.0.0:8080\"\n")
+        #expect(open.warnings.contains { $0.contains("the HTTP API on 0.0.0.0:8080 is not encrypted") })
+        #expect(try read("[api]\nbind_address = \"127.0.0.1:8080\"\n").apiExposure == nil)
+        #expect(try read("[api]\nenabled = false\n").apiExposure == nil)
+        let own = try read("[api]\ntls_certificate = \"/c.pem\"\ntls_private_key = \"/c.key\"\ntls_ca = \"/ca.pem\"\n")
+        #expect(own.apiExposure == nil && own.apiTrust == .file("/ca.pem") && own.localAPITrust == .here("/ca.pem"))
+        #expect(own.advertisedAPI.hasPrefix("https://") && own.advertisedAPI.hasSuffix(":8080"))
+    }
+
+    @Test func theAPITakesTheNodesCertificateOnceThereIsOne() throws {
+        // `wolfscale cert init` must be able to read such a file.
+        let early = try read("[api]\ntls = true\n")
+        #expect(early.apiCertificateProblem?.contains("wolfscale cert init") == true)
+        let made = try read(
+            "[api]\ntls = true\n[tls]\nca = \"/ca.pem\"\ncertificate = \"/n.pem\"\nprivate_key = \"/n.key\"\n")
+        #expect(made.apiCertificateProblem == nil && made.apiCertificate?.certificate == "/n.pem")
+        #expect(made.apiTrust == .cluster("/ca.pem") && made.localAPITrust == .cluster("/ca.pem"))
     }
 
     @Test func aWitnessNeedsNoDatabase() throws {
@@ -72,7 +94,7 @@ import Testing
         #expect(secured.usesTLS)
         #expect("\(secured.peerBinding)" == "0.0.0.0:7654")
         #expect(secured.bindingProblem == nil)
-        #expect(secured.warnings.isEmpty)
+        #expect(secured.warnings == [secured.apiExposure].compactMap { $0 })
         #expect(secured.tlsFiles.caKey == "/t/ca.key")
     }
 }

@@ -18,10 +18,10 @@ import Testing
             policy.refusal(act, peer: peer, headers: headers) == nil
         }
         #expect(may(.read, .loopback))
-        #expect(may(.change, .loopback) == loopbackExempt)
-        #expect(!may(.change, .loopback, [.origin: "http://evil.example"]))
+        #expect(may(.write, .loopback) == loopbackExempt)
+        #expect(!may(.write, .loopback, [.origin: "http://evil.example"]))
         #expect(may(.read, .loopback, [.origin: "http://localhost:3000"]))
-        for act in [AccessPolicy.Act.read, .change] {
+        for act in AccessPolicy.Act.allCases {
             #expect(!may(act, .elsewhere))
             #expect(!may(act, .elsewhere, [HTTPField.Name("X-Forwarded-For")!: "127.0.0.1"]))
             #expect(may(act, .elsewhere, [.authorization: "Bearer \(Self.secret)"]) == hasToken)
@@ -91,6 +91,62 @@ import Testing
             let allowed = try await client.post(
                 "/cluster/switchover", "{}", headers: [.authorization: "Bearer \(Self.secret)"])
             #expect(allowed.status == .ok)
+        }
+    }
+
+    @Test(
+        "Each role may do what it includes; an expired, revoked or unknown token nothing", arguments: APIRole.allCases)
+    func roles(_ role: APIRole) async throws {
+        var book = TokenBook()
+        let now = Date()
+        let good = try book.create(name: "good", role: role, expires: nil, now: now).token
+        let old = try book.create(name: "old", role: role, expires: now.addingTimeInterval(-1), now: now).token
+        let gone = try book.create(name: "gone", role: role, expires: nil, now: now).token
+        _ = try book.revoke("gone", now: now)
+        let policy = AccessPolicy(
+            token: APIToken(Self.secret), tokens: TokenDirectory(book), loopbackExempt: true, clusterSecret: nil)
+        for act in AccessPolicy.Act.allCases {
+            for peer in [PeerAddress.loopback, .elsewhere] {
+                func status(_ token: String) -> Int? {
+                    policy.refusal(act, peer: peer, headers: [.authorization: "Bearer \(token)"])?.status
+                }
+                #expect(
+                    status(good.text) == (role >= act.role ? nil : 403), "loopback gives a token no more than its role")
+                #expect(status(Self.secret) == nil, "api.token_file goes on")
+                for bad in [old.text, gone.text, IssuedToken().text, String(good.text.dropLast()) + "!"] {
+                    #expect(status(bad) == 401)
+                }
+            }
+        }
+    }
+
+    @Test("Over the wire: 401 and 403 say what is wrong, and a token made while the API runs counts")
+    func rolesOverTheWire() async throws {
+        var configuration = HTTPAPIConfiguration(loopbackExempt: false)
+        let directory = TokenDirectory()
+        configuration.tokens = directory
+        try await withAPI(configuration) { client in
+            var book = TokenBook()
+            let reader = try book.create(name: "reader", role: .read, expires: nil, now: Date()).token.text
+            func change(_ token: String) async throws -> TestResponse {
+                try await client.post("/cluster/switchover", "{}", headers: [.authorization: "Bearer \(token)"])
+            }
+            #expect(try await change(reader).status == .unauthorized)
+            let admin = try book.create(name: "admin", role: .admin, expires: nil, now: Date()).token.text
+            directory.use(book)
+            let refused = try await change(reader)
+            #expect(refused.status == .forbidden)
+            #expect(try refused.problem.detail == "The token 'reader' has the role read; this needs admin.")
+            #expect(try await change(admin).status == .ok)
+            let status = try await client.execute(
+                uri: "/status", method: .get, headers: [.authorization: "Bearer \(reader)"])
+            #expect(status.status == .ok)
+            _ = try book.revoke("admin", now: Date())
+            directory.use(book)
+            let gone = try await change(admin)
+            #expect(gone.status == .unauthorized)
+            #expect(try gone.problem.detail.contains("revoked"))
+            #expect(!gone.text.contains(admin))
         }
     }
 }

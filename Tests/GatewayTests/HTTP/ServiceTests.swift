@@ -17,7 +17,7 @@ import Testing
 @testable import Gateway
 
 /// Runs the API as the agent does, as a service, until `body` returns; then shuts it down gracefully.
-private func withService(
+func withService(
     _ configuration: HTTPAPIConfiguration, _ cluster: FakeCluster,
     administration: FakeAdministration = FakeAdministration(),
     _ body: @escaping @Sendable (_ port: Int) async throws -> Void

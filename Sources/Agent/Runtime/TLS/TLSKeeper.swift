@@ -148,18 +148,19 @@ struct FileStamp: Sendable, Equatable {
     var number: UInt64?
 }
 
+extension FileStamp {
+    /// nil for one that is not there; what cannot be looked at counts as gone. Blocks.
+    init?(_ path: String) {
+        do {
+            let attributes = try FileManager.default.attributesOfItem(atPath: path)
+            changed = attributes[.modificationDate] as? Date
+            bytes = (attributes[.size] as? NSNumber)?.uint64Value
+            number = (attributes[.systemFileNumber] as? NSNumber)?.uint64Value
+        } catch { return nil }
+    }
+}
+
 extension TLSFiles {
     /// nil for one that is not there. Blocks.
-    var stamps: [FileStamp?] {
-        [ca, certificate, privateKey].map { path in
-            // What cannot be looked at counts as gone.
-            do {
-                let attributes = try FileManager.default.attributesOfItem(atPath: path)
-                return FileStamp(
-                    changed: attributes[.modificationDate] as? Date,
-                    bytes: (attributes[.size] as? NSNumber)?.uint64Value,
-                    number: (attributes[.systemFileNumber] as? NSNumber)?.uint64Value)
-            } catch { return nil }
-        }
-    }
+    var stamps: [FileStamp?] { [ca, certificate, privateKey].map { FileStamp($0) } }
 }

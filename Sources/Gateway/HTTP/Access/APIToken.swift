@@ -36,13 +36,5 @@ public struct APIToken: Sendable, CustomStringConvertible {
     public var description: String { "***" }
 
     /// Takes the same time wherever the first difference lies; a difference in length may show.
-    func matches(_ candidate: some StringProtocol) -> Bool {
-        var difference: UInt8 = candidate.utf8.count == bytes.count ? 0 : 1
-        var index = 0
-        for byte in candidate.utf8 {
-            difference |= byte ^ bytes[index]
-            index = index + 1 == bytes.count ? 0 : index + 1
-        }
-        return difference == 0
-    }
+    func matches(_ candidate: some StringProtocol) -> Bool { ConstantTime.areEqual(bytes, Array(candidate.utf8)) }
 }

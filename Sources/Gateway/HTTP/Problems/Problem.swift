@@ -10,6 +10,7 @@ public struct Problem: Error, Sendable, Hashable, Codable {
         case forbidden
         case notFound = "not-found"
         case tooLarge = "too-large"
+        case tooManyRequests = "too-many-requests"
         case unsupportedMediaType = "unsupported-media-type"
         case conflict
         case unexpectedRows = "unexpected-rows"
@@ -30,9 +31,10 @@ public struct Problem: Error, Sendable, Hashable, Codable {
             switch self {
             case .badRequest: "The request is not as it must be"
             case .unauthorized: "A bearer token is needed"
-            case .forbidden: "MariaDB does not allow it"
+            case .forbidden: "It is not allowed"
             case .notFound: "There is no such thing"
             case .tooLarge: "The body is too large"
+            case .tooManyRequests: "Too many requests"
             case .unsupportedMediaType: "The body must be JSON"
             case .conflict: "It contradicts other rows"
             case .unexpectedRows: "Other rows were there than expected"

@@ -159,9 +159,12 @@ final class BackendConnection: ChannelInboundHandler, @unchecked Sendable {  // 
         flush()
     }
 
+    private var isReading = true
+
     /// Stops and starts reading, so that nothing piles up for a client that reads slowly.
     func setReading(_ reads: Bool) {
-        guard let context else { return }
+        guard let context, reads != isReading else { return }
+        isReading = reads
         do { try context.channel.syncOptions?.setOption(.autoRead, value: reads) } catch { end(.lost("\(error)")) }
         if reads { context.read() }
     }

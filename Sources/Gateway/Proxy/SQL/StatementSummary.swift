@@ -67,6 +67,14 @@ struct StatementSummary: Equatable, Sendable {
     /// For KILL: where in the text the number stands.
     var idRange: Range<Int>?
 
+    /// Whether the next transaction has come with it for certain, whatever tables it is about.
+    var endsWaitForTransaction: Bool {
+        switch verb {
+        case .atomicWrite, .begin, .beginReadOnly, .commit, .rollback: isSingle
+        case .select, .unlockTables, .set, .show, .kill, .proxySetting, .other: false
+        }
+    }
+
     /// For what was not looked at: too long, or in a character set in which quotes can't be told by their bytes.
     static let unknown = StatementSummary(verb: .other, route: .leader, effects: [.opaque, .writes], isSingle: false)
 }

@@ -50,6 +50,22 @@ public final class MySQLProxy: Service {
     /// How many clients are connected.
     public var connectionCount: Int { shared.count }
 
+    /// What was counted since the start, on all loops together.
+    public func counters() async -> ProxyCounters {
+        var sum = ProxyCounters()
+        for worker in workers {
+            // A loop that has ended has nothing to say.
+            do { sum.add(try await worker.eventLoop.submit { worker.snapshot }.get()) } catch { continue }
+        }
+        return sum
+    }
+
+    public var metrics: [MetricFamily] {
+        get async {
+            await counters().families(connected: connectionCount, connectionsMax: configuration.connectionsMax)
+        }
+    }
+
     /// Listens until the shutdown; sessions end with it.
     public func run() async throws {
         let listener: any Channel

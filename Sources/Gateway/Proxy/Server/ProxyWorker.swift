@@ -16,6 +16,7 @@ final class ProxyWorker: @unchecked Sendable {  // all state is confined to the 
     private(set) var view = ProxyView()
     private var sessions: [UInt32: ProxySession] = [:]
     let pool: BackendPool
+    var counters = ProxyCounters()
     private var positions: [BackendAddress: GTIDPosition] = [:]
 
     init(
@@ -48,7 +49,17 @@ final class ProxyWorker: @unchecked Sendable {  // all state is confined to the 
         if !(isCurrent(backend) && pool.offer(backend)) { backend.close() }
     }
 
-    func opened(_ session: ProxySession) { sessions[session.connectionID] = session }
+    func opened(_ session: ProxySession) {
+        counters.connections += 1
+        sessions[session.connectionID] = session
+    }
+
+    var snapshot: ProxyCounters {
+        eventLoop.assertInEventLoop()
+        var snapshot = counters
+        snapshot.backendsPooled = pool.count
+        return snapshot
+    }
 
     func closed(_ session: ProxySession) {
         sessions[session.connectionID] = nil

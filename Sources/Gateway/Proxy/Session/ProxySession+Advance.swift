@@ -95,6 +95,7 @@ extension ProxySession {
             address: address, isReplica: isReplica, epoch: epoch,
             login: BackendLogin(hello, schema: state.schema, secret: secret), header: headerForDatabases, owner: self)
         backend.syncedSchema = state.schema
+        worker.counters.backendsOpened += 1
         worker.dialler.connect(to: address, on: eventLoop) { channel in
             channel.eventLoop.makeCompletedFuture {
                 try channel.pipeline.syncOperations.addHandlers(ReadsBetweenFlushes(), backend)
@@ -118,6 +119,7 @@ extension ProxySession {
                 && $0.visibleAddress.map { mayLogIn(from: $0) } == true
         }
         guard let found else { return nil }
+        worker.counters.backendsReused += 1
         found.begin(login, owner: self)
         found.syncedSchema = state.schema
         return found

@@ -9,6 +9,7 @@ extension ProxySession: BackendOwner {
         if let id = request.statementID { address(&bytes, id, request.command, to: backend) }
         current?.isSent = true
         answering = backend
+        if backend.isReplica { worker.counters.commandsAtReplica += 1 } else { worker.counters.commandsAtLeader += 1 }
         // Preparing is not what a client asks about afterwards.
         if request.command != Command.prepare { wasAtReplica = backend.isReplica }
         backend.send(bytes)
@@ -234,7 +235,8 @@ extension ProxySession: BackendOwner {
         settle(request, backend, failed: failed)
         flush()
         guard phase == .ready else { return }
-        if let context, !context.channel.isWritable { backend.setReading(true) }
+        // The flush may have made room again while no answer was under way, so that nobody was told.
+        backend.setReading(true)
         if !isReadingClient { holdClient() }
         pump()
     }
@@ -245,10 +247,13 @@ extension ProxySession: BackendOwner {
             backend.syncedVersion = state.version
         }
         var effects = request.summary.effects.subtracting([.opaque, .writes, .tracking, .endsTransaction])
-        // What fails may not have come as far as to begin a transaction; nor does what is only prepared.
-        if !failed, request.command != Command.prepare, !effects.contains(.nextTransaction) {
+        // What SET TRANSACTION said waits at the leader until a statement has had a transaction there. One that fails may not have come
+        // as far, one that reads may have read nothing of an engine with transactions, one that is only prepared has done nothing.
+        if !failed, request.command != Command.prepare, request.summary.endsWaitForTransaction {
             state.effects.remove(.nextTransaction)
         }
+        // One that can't be prepared is what a client asks about: SHOW WARNINGS.
+        if failed { wasAtReplica = backend.isReplica }
         if failed { effects.subtract([.temporaryTable, .nextTransaction, .leaderOnly, .tableLocks]) }
         state.effects.formUnion(effects)
         if !failed, [.unlockTables, .begin, .beginReadOnly].contains(request.summary.verb) {

@@ -124,11 +124,14 @@ extension ProxySession {
             self.secret = secret
             connectAtLogin()
         case .denied:
+            worker.counters.loginsRefused += 1
             refuse(
                 1045, "28000",
                 "Access denied for user '\(user.prefix(80))'@'\(clientAddress)' (using password: \(usedPassword ? "YES" : "NO"))"
             )
-        case .locked: refuse(4151, "HY000", "Access denied, this account is locked")
+        case .locked:
+            worker.counters.loginsRefused += 1
+            refuse(4151, "HY000", "Access denied, this account is locked")
         case .needs(let plugin) where Self.relayed.contains(plugin):
             secret = .relayed
             state.effects.insert(.leaderOnly)

@@ -54,6 +54,9 @@ extension ProxySession {
     }
 
     private func lostLeader(_ backend: BackendConnection) {
+        defer {
+            if phase == .closed { worker.counters.sessionsLost += 1 } else { worker.counters.sessionsMoved += 1 }
+        }
         let wasAnswering = answering === backend
         let isInTransaction = state.isInTransaction && !isReadingAtReplica
         if isKilled { return close() }
