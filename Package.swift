@@ -134,7 +134,7 @@ let package = Package(
         .testTarget(name: "AgentTests", dependencies: ["Agent", "ClusterCore"], swiftSettings: strict),
         .testTarget(
             name: "LabTests", dependencies: ["LabSupport", "MariaDBClient", "ClusterCore"],
-            exclude: ["Corpus/statements.sql"], swiftSettings: strict),
+            exclude: ["Clients", "Corpus/statements.sql"], swiftSettings: strict),
         .target(
             name: "LabSupport", dependencies: ["MariaDBClient", "ClusterCore", "CLinux", nioCore, nioPosix],
             path: "Tests/Support",

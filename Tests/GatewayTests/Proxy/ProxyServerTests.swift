@@ -45,6 +45,20 @@ import Testing
         }
     }
 
+    @Test("After an answer of any size comes the next one")
+    func largeAnswers() async throws {
+        try await withProxy { fixture, _ in
+            try await withSession(fixture.configuration) { session throws(SQLError) in
+                // Whether the client's socket is full at the end of an answer is a matter of chance.
+                for round in 0..<40 {
+                    let count = 200_000 + round * 150_000
+                    #expect(try session.query("SELECT REPEAT('x', \(count))").scalar?.utf8.count == count)
+                    #expect(try session.query("SELECT \(round)").scalar == "\(round)")
+                }
+            }
+        }
+    }
+
     @Test("A wrong password, an unknown user, an unknown schema")
     func refusals() async throws {
         try await withProxy { fixture, _ in

@@ -10,6 +10,15 @@ struct APIOperation: Sendable {
             "On loopback as `api.loopback_exempt` says, and never for a page in a browser; otherwise a token that may write."
         case administer =
             "On loopback as `api.loopback_exempt` says, and never for a page in a browser; otherwise an administrator's token."
+
+        /// The states with which a request is refused before it is looked at.
+        var refusals: [Int] {
+            switch self {
+            case .nothing: []
+            case .status: [400, 401, 403]
+            case .query, .write, .administer: [400, 401, 403, 429]
+            }
+        }
     }
 
     struct Parameter: Sendable {
@@ -33,7 +42,7 @@ struct APIOperation: Sendable {
     var needsBody = true
     /// The name of the answer's schema; nil for text.
     var answer: String?
-    /// What is answered beside 200, 400, 401 and 403.
+    /// What is answered beside 200 and the need's refusals.
     var failures: [Int] = []
 
     /// `post/write/insert` becomes `postWriteInsert`.

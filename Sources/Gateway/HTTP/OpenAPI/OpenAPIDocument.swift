@@ -86,7 +86,7 @@ struct OpenAPIDocument {
                 JSONMember(name: "description", value: .string("As asked.")),
                 operation.answer.map { content("application/json", $0) } ?? text,
             ]))
-        let codes = (operation.need == .nothing ? [] : [400, 401, 403]) + operation.failures
+        let codes = operation.need.refusals + operation.failures
         let bad = codes.sorted().map { code in
             JSONMember(
                 name: String(code),
@@ -114,6 +114,7 @@ struct OpenAPIDocument {
         400: "The request is not as it must be.", 401: "A token is needed.", 403: "It is not allowed.",
         404: "There is no such thing.", 409: "It contradicts what is there, or what is under way.",
         413: "The body is too large.", 415: "The body must be JSON.", 422: "The table does not take it.",
+        429: "Too many requests of this caller; Retry-After says when.",
         503: "Not now; nothing was executed.", 504: "No answer in time. Of a write the outcome is not known.",
         507: "MariaDB has no space left.",
     ]
