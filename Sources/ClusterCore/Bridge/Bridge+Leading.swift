@@ -61,8 +61,8 @@ extension Bridge {
 
     /// It was set back behind what others wrote: fed anew, then the source again. (B3)
     private mutating func promoteAgain(_ effects: inout BridgeEffects) {
-        state = .waiting
-        takeUp(&effects)
+        rest(.waiting)
+        order(.pause, &effects)
     }
 
     /// The pause after a failed attempt is over.
