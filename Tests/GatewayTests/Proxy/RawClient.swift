@@ -50,10 +50,11 @@ final class RawClient: Sendable {
     }
 
     /// Logs in as one who needs no password.
-    func login(as user: String = "bare") async throws {
+    func login(as user: String = "bare", with more: Capabilities = []) async throws {
         _ = try await receive()
+        let basic: Capabilities = [.protocol41, .secureConnection, .pluginAuthentication, .lengthEncodedAuthentication]
         var response = HandshakeResponse(
-            capabilities: [.protocol41, .secureConnection, .pluginAuthentication, .lengthEncodedAuthentication],
+            capabilities: basic.union(more),
             user: user, authentication: [], plugin: "mysql_native_password")
         response.packetBytesMax = 1 << 24
         var payload = ByteBuffer()

@@ -37,6 +37,8 @@ final class ProxySession: ChannelInboundHandler, @unchecked Sendable {  // all s
     var hello: HandshakeResponse?
     var secret = BackendSecret.empty
     var isEncrypted = false
+    /// Between the client and the session, once one that asked for it is logged in.
+    var compression: CompressionHandler?
     /// The client's address and ours; what a PROXY header says once there was one. nil without TCP.
     var ends: ConnectionEnds?
     /// Nothing of the client has been taken yet: a PROXY header may come.
@@ -95,6 +97,7 @@ final class ProxySession: ChannelInboundHandler, @unchecked Sendable {  // all s
             consistency: worker.configuration.readConsistency, tracking: ClientTracking(isEnabled: false))
     }
 
+    var isToCompress: Bool { hello?.capabilities.contains(.compress) ?? false }
     var view: ProxyView { worker.view }
     var logger: Logger { worker.logger }
     var eventLoop: any EventLoop { worker.eventLoop }
@@ -148,14 +151,18 @@ final class ProxySession: ChannelInboundHandler, @unchecked Sendable {  // all s
                     holdClient()
                     return
                 }
-            case .checking, .closed: return
+            case .checking:
+                holdClient()
+                return
+            case .closed: return
             }
         }
     }
 
     /// Stops reading from a client that sends on while a command is under way, and starts again.
     func holdClient() {
-        let reads = input.readableBytes < Self.inputBytesMax || (current == nil && streaming == nil)
+        let isTaking = phase == .ready && current == nil && streaming == nil
+        let reads = input.readableBytes < Self.inputBytesMax || isTaking
         guard reads != isReadingClient, let context else { return }
         isReadingClient = reads
         do { try context.channel.syncOptions?.setOption(.autoRead, value: reads) } catch { return close() }
@@ -173,6 +180,8 @@ final class ProxySession: ChannelInboundHandler, @unchecked Sendable {  // all s
         owesFlush = true
         worker.flushes.add(self)
     }
+
+    func flushOwed() { if owesFlush { flush() } }
 
     /// One packet in answer to a command.
     func answer(_ payload: ByteBuffer, sequence: UInt8 = 1) {
@@ -214,7 +223,7 @@ final class ProxySession: ChannelInboundHandler, @unchecked Sendable {  // all s
         statements = [:]
         input = ByteBuffer()
         worker.closed(self)
-        if owesFlush { flush() }
+        flushOwed()
         context?.close(promise: nil)
     }
 }
