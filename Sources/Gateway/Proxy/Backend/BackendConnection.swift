@@ -65,6 +65,7 @@ final class BackendConnection: ChannelInboundHandler, @unchecked Sendable {  // 
     private var pending: ByteBuffer?
     private var running: Internal?
     private var replySequence: UInt8 = 0
+    private var owesFlush = false
 
     private struct Internal {
         var shape: ResponseShape
@@ -137,6 +138,13 @@ final class BackendConnection: ChannelInboundHandler, @unchecked Sendable {  // 
     }
 
     func flush() { context?.flush() }
+
+    /// Flushes at the end of the loop's round.
+    func flushSoon(in round: FlushRound) {
+        guard !owesFlush else { return }
+        owesFlush = true
+        round.add(self)
+    }
 
     /// The client's answer to what the database asked.
     func reply(_ payload: ByteBuffer) {
@@ -333,5 +341,12 @@ final class BackendConnection: ChannelInboundHandler, @unchecked Sendable {  // 
             return
         }
         now.then(InternalAnswer(now.bytes, shape: now.shape, capabilities: capabilities))
+    }
+}
+
+extension BackendConnection: FlushOwner {
+    func flushNow() {
+        owesFlush = false
+        flush()
     }
 }

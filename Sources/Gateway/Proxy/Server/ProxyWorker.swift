@@ -16,6 +16,7 @@ final class ProxyWorker: @unchecked Sendable {  // all state is confined to the 
     private(set) var view = ProxyView()
     private var sessions: [UInt32: ProxySession] = [:]
     let pool: BackendPool
+    let flushes: FlushRound
     let compressionTools = CompressionTools()
     var counters = ProxyCounters()
     private var positions: [BackendAddress: GTIDPosition] = [:]
@@ -30,6 +31,7 @@ final class ProxyWorker: @unchecked Sendable {  // all state is confined to the 
         self.dialler = dialler
         self.shared = shared
         self.logger = logger
+        flushes = FlushRound(on: eventLoop)
         pool = BackendPool(connectionsMax: configuration.poolMax, on: eventLoop)
     }
 

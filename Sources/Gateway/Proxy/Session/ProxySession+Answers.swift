@@ -20,8 +20,7 @@ extension ProxySession: BackendOwner {
             return
         }
         reader = ResponseReader(shape, capabilities: backend.capabilities)
-        backend.flush()
-        if streaming != nil { stream() }
+        if streaming == nil { backend.flushSoon(in: worker.flushes) } else { stream() }
     }
 
     /// Passes the rest of a large command or of a local file on.
@@ -233,7 +232,7 @@ extension ProxySession: BackendOwner {
         if streaming == nil { answering = nil }
         current = nil
         settle(request, backend, failed: failed)
-        flush()
+        flushSoon()
         guard phase == .ready else { return }
         // The flush may have made room again while no answer was under way, so that nobody was told.
         backend.setReading(true)

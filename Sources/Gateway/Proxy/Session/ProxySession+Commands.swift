@@ -38,7 +38,11 @@ extension ProxySession {
             packet = whole
         }
         if input.readableBytes == 0 { input = ByteBuffer() }
-        compression?.commandBegins()
+        if let compression {
+            // The answer before it has numbers of its own.
+            flushOwed()
+            compression.commandBegins()
+        }
         take(command, &packet, isWhole: !isLarge)
         return true
     }

@@ -80,6 +80,7 @@ final class ProxySession: ChannelInboundHandler, @unchecked Sendable {  // all s
     /// User variables and the like were lost with a leader.
     var hasLostState = false
     var isReadingClient = true
+    private var owesFlush = false
 
     /// Longer commands are passed on unread, to the leader.
     static let inspectedBytesMax = 1 << 20
@@ -131,7 +132,7 @@ final class ProxySession: ChannelInboundHandler, @unchecked Sendable {  // all s
         pump()
     }
 
-    func channelReadComplete(context: ChannelHandlerContext) { answering?.flush() }
+    func channelReadComplete(context: ChannelHandlerContext) { if streaming != nil { answering?.flush() } }
 
     func channelInactive(context: ChannelHandlerContext) { close() }
     func errorCaught(context: ChannelHandlerContext, error: any Error) { close() }
@@ -173,6 +174,15 @@ final class ProxySession: ChannelInboundHandler, @unchecked Sendable {  // all s
     func write(_ bytes: ByteBuffer) { context?.write(wrapOutboundOut(bytes), promise: nil) }
     func flush() { context?.flush() }
 
+    /// Flushes at the end of the loop's round.
+    func flushSoon() {
+        guard !owesFlush else { return }
+        owesFlush = true
+        worker.flushes.add(self)
+    }
+
+    func flushOwed() { if owesFlush { flush() } }
+
     /// One packet in answer to a command.
     func answer(_ payload: ByteBuffer, sequence: UInt8 = 1) {
         var packet = ByteBuffer()
@@ -213,6 +223,14 @@ final class ProxySession: ChannelInboundHandler, @unchecked Sendable {  // all s
         statements = [:]
         input = ByteBuffer()
         worker.closed(self)
+        flushOwed()
         context?.close(promise: nil)
+    }
+}
+
+extension ProxySession: FlushOwner {
+    func flushNow() {
+        owesFlush = false
+        flush()
     }
 }
