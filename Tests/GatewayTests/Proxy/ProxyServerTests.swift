@@ -59,6 +59,20 @@ import Testing
         }
     }
 
+    @Test("FOUND_ROWS() after a SELECT that failed is about the one before")
+    func foundRows() async throws {
+        try await withProxy { fixture, _ in
+            try await withSession(fixture.configuration) { session throws(SQLError) in
+                try session.query("CREATE OR REPLACE TABLE fr (a INT, b INT, c INT, d INT)")
+                // At the replica two rows, at the leader four.
+                try session.query("SELECT 1 UNION SELECT 2")
+                try session.query("DESCRIBE fr")
+                do throws(SQLError) { try session.query("SELECT * FROM nowhere") } catch {}
+                #expect(try session.query("SELECT FOUND_ROWS()").scalar == "4")
+            }
+        }
+    }
+
     @Test("A wrong password, an unknown user, an unknown schema")
     func refusals() async throws {
         try await withProxy { fixture, _ in

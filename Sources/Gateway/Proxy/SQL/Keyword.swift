@@ -17,8 +17,10 @@ enum Keyword: UInt8, Sendable {
     case beforeParenthesis
     /// A function of MariaDB without side effects, whose value does not depend on the session's history.
     case pureFunction
-    /// FOUND_ROWS(), ROW_COUNT(): asks about the statement before.
+    /// ROW_COUNT() and its like: asks about the statement before.
     case lastStatementFunction
+    /// FOUND_ROWS(): about the last one that did not fail.
+    case foundRows
 
     static func of(_ bytes: some Collection<UInt8>) -> Keyword? { WordKey(bytes).flatMap { table[$0] } }
 
@@ -63,7 +65,7 @@ enum Keyword: UInt8, Sendable {
         (WordKey("SESSION_TRACK_TRANSACTION_INFO"), .sessionTrack),
         (WordKey("GET_LOCK"), .namedLock),
         (WordKey("WARNING_COUNT"), .lastStatementFunction), (WordKey("ERROR_COUNT"), .lastStatementFunction),
-        (WordKey("FOUND_ROWS"), .lastStatementFunction), (WordKey("ROW_COUNT"), .lastStatementFunction),
+        (WordKey("FOUND_ROWS"), .foundRows), (WordKey("ROW_COUNT"), .lastStatementFunction),
     ]
 
     private static let structure: [(WordKey, Keyword)] = [

@@ -117,6 +117,7 @@ struct StatementClassifier {
             case .systemVariable: summary.route = max(summary.route, routeOfVariable(token))
             case .symbol(UInt8(ascii: "(")):
                 summary.route = max(summary.route, routeOfCall())
+                if last?.keyword == .foundRows { summary.asksFoundRows = true }
             default: break
             }
             if keyword == .into || keyword == .next || keyword == .sequenceValue || token.kind == .executableComment {
@@ -152,7 +153,7 @@ struct StatementClassifier {
             switch last.keyword {
             case .pureFunction, .beforeParenthesis, .select, .with, .values, .replace, .use, .timestamp, .only:
                 return .replica
-            case .lastStatementFunction: return .asBefore
+            case .lastStatementFunction, .foundRows: return .asBefore
             default: return .leader
             }
         case .string, .number, .userVariable, .systemVariable, .symbol, .executableComment, .broken: return .replica

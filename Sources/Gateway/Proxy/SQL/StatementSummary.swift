@@ -60,6 +60,8 @@ struct StatementSummary: Equatable, Sendable {
     var route: StatementRoute
     var effects: StatementEffects = []
     var isSingle = true
+    /// FOUND_ROWS(): a statement that failed leaves what it tells as it was.
+    var asksFoundRows = false
     /// `SET @wolfscale_consistency = …`.
     var consistency: String?
     /// `SET @wolfscale_after = …`.

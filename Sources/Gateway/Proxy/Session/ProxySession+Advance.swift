@@ -12,7 +12,7 @@ extension ProxySession {
         if isReadingAtReplica, request.command != Command.prepare, request.summary.effects.contains(.endsTransaction) {
             endReadingAtReplica()
         }
-        switch routing.place(request.summary, wantsLeader: request.wantsLeader) {
+        switch routing(request.summary).place(request.summary, wantsLeader: request.wantsLeader) {
         case .leader:
             guard let backend = readyLeader() else { return }
             send(request, to: backend)
@@ -33,12 +33,13 @@ extension ProxySession {
         forgetReplicaStatements()
     }
 
-    private var routing: Routing {
+    private func routing(_ summary: StatementSummary) -> Routing {
         Routing(
             hasLeader: view.leader != nil, hasReplica: replicaIsUsable,
             allowsStaleReads: worker.configuration.allowsStaleReads, consistency: state.consistency,
             effects: state.effects, isInTransaction: state.isInTransaction && !isReadingAtReplica,
-            isReadingAtReplica: isReadingAtReplica, wasAtReplica: wasAtReplica)
+            isReadingAtReplica: isReadingAtReplica,
+            wasAtReplica: summary.asksFoundRows ? succeededAtReplica : wasAtReplica)
     }
 
     private var replicaIsUsable: Bool {

@@ -252,7 +252,11 @@ extension ProxySession: BackendOwner {
             state.effects.remove(.nextTransaction)
         }
         // One that can't be prepared is what a client asks about: SHOW WARNINGS.
-        if failed { wasAtReplica = backend.isReplica }
+        if failed {
+            wasAtReplica = backend.isReplica
+        } else if request.command != Command.prepare {
+            succeededAtReplica = backend.isReplica
+        }
         if failed { effects.subtract([.temporaryTable, .nextTransaction, .leaderOnly, .tableLocks]) }
         state.effects.formUnion(effects)
         if !failed, [.unlockTables, .begin, .beginReadOnly].contains(request.summary.verb) {

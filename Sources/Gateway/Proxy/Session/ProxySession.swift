@@ -52,6 +52,8 @@ final class ProxySession: ChannelInboundHandler, @unchecked Sendable {  // all s
     var leader: BackendConnection?
     var replica: BackendConnection?
     var wasAtReplica = false
+    /// Whether the last statement that did not fail ran at the replica.
+    var succeededAtReplica = false
     var isReadingAtReplica = false
     /// A replica that could not be reached is not tried again before this.
     var replicaRetryAt = NIODeadline.uptimeNanoseconds(0)
