@@ -82,7 +82,8 @@ let package = Package(
         .target(
             name: "Gateway",
             dependencies: [
-                "Channels", "ClusterCore", "CZlib", "MariaDBClient", "MariaDBWire", "Probes", logging, nioCore, nioPosix,
+                "Channels", "ClusterCore", "CZlib", "MariaDBClient", "MariaDBWire", "Probes", logging, nioCore,
+                nioPosix,
                 nioTLS, nioSSL, crypto,
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
