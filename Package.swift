@@ -82,8 +82,9 @@ let package = Package(
         .target(
             name: "Gateway",
             dependencies: [
-                "Channels", "ClusterCore", "MariaDBClient", "MariaDBWire", "Probes", logging, nioCore, nioPosix, nioTLS,
-                nioSSL, crypto,
+                "Channels", "ClusterCore", "CZlib", "MariaDBClient", "MariaDBWire", "Probes", logging, nioCore,
+                nioPosix,
+                nioTLS, nioSSL, crypto,
                 .product(name: "Hummingbird", package: "hummingbird"),
                 .product(name: "AsyncHTTPClient", package: "async-http-client"),
             ],

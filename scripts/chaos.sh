@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Faults at random on a cluster under load; nothing acknowledged may be missing, nothing refused may be there.
-#   scripts/chaos.sh [bridge] [--faults N] [--seed S] [--json] [--only a,b] [--through-proxy] [--tls] [--no-build]
+#   scripts/chaos.sh [bridge] [--faults N] [--seed S] [--json] [--only a,b] [--through-proxy [--pool N]] [--tls] [--no-build]
 set -euo pipefail
 # shellcheck source=scripts/lib/setup.sh
 . "$(dirname "$0")/lib/setup.sh"

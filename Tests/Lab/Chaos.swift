@@ -16,6 +16,7 @@ struct Chaos: ParsableCommand {
     var wan = false
     @Flag(help: "The members talk TLS.") var tls = false
     @Flag(help: "Clients use the proxies of all nodes, and read what they wrote.") var throughProxy = false
+    @Option(help: "proxy.pool of the proxies, with --through-proxy.") var pool = 0
     @Flag(help: "One JSON object a line.") var json = false
     @Flag(help: "Leave the folder of the run.") var keep = false
 
@@ -25,7 +26,7 @@ struct Chaos: ParsableCommand {
         if network == nil { progress("no root or no nft: runs without partitions") }
         defer { network?.remove() }
         var settings = wan ? LabCluster.distantElections : LabCluster.quickElections
-        if throughProxy { settings.merge(LabCluster.proxy) { $1 } }
+        if throughProxy { settings.merge(["proxy": ["enabled = true", "pool = \(pool)"]]) { $1 } }
         let cluster = try LabCluster(
             name: "chaos", settings: settings.merging(AgentStep.settings) { $1 }, tls: tls)
         progress("folder \(cluster.folder)")

@@ -37,6 +37,7 @@ struct BridgeTests {
                 }
             }
             try goOn("at first")
+            try metricsAreAsDocumented(lab)
             let source = try #require(try lab.nodeInUse(lab.agentA))
             source.kill()
             try goOn("after the source's death")
@@ -51,6 +52,20 @@ struct BridgeTests {
             #expect(try lab.requireEqual() > 100)
             for node in lab.b.nodes { #expect(try workload.missing(on: node).isEmpty) }
         }
+    }
+
+    private func metricsAreAsDocumented(_ lab: BridgeLab) throws {
+        let primary = try MetricsCheck.read(lab.agentA)
+        let absent = ["wolfscale_proxy_", "wolfscale_tls_"]
+        try MetricsCheck.requireTable(primary, without: absent + ["wolfscale_bridge_channel_lag_"])
+        let verdicts = primary.samples("wolfscale_galera_verdict").filter { $0.labels["verdict"] == "healthy" }
+        #expect(verdicts.count == lab.a.nodes.count && verdicts.allSatisfy { $0.value == 1 })
+        #expect(primary.samples("wolfscale_galera_in_use").filter { $0.value == 1 }.count == 1)
+        #expect(primary.value("wolfscale_capture_transactions_total") ?? 0 >= 50)
+        let replica = try MetricsCheck.read(lab.agentB)
+        try MetricsCheck.requireTable(replica, without: absent)
+        #expect(replica.value("wolfscale_bridge_channel_running") == 1)
+        #expect(replica.samples("wolfscale_galera_read_only").allSatisfy { $0.value == 1 })
     }
 
     @Test func aSwitchoverMovesThePrimarySiteThereAndBack() throws {

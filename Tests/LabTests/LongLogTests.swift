@@ -6,8 +6,8 @@ import Testing
 extension LabTests {
     /// Memory stays bounded whatever the length of the log, and of what a member has missed of it.
     @Suite struct LongLogTests {
-        /// `WOLFSCALE_LAB_LOG_MB=5120` for the whole of it. Megabytes that do not compress; as many others go with
-        /// them that do.
+        /// Megabytes that do not compress; as many others go with them that do. `WOLFSCALE_LAB_LOG_MB=5888` for a
+        /// backlog of 10 GB.
         static let megabytes = Int(ProcessInfo.processInfo.environment["WOLFSCALE_LAB_LOG_MB"] ?? "") ?? 256
         static let transactionMegabytes = 4
 
@@ -15,17 +15,18 @@ extension LabTests {
             let sizes = ["wal": ["max_size_mb = \(Self.megabytes * 2 + 1024)"]]
             try LabTests.withCluster("long-log", settings: sizes) { cluster in
                 try cluster.leader().client().query("CREATE TABLE log (id INT PRIMARY KEY, b LONGBLOB)")
-                try write(cluster, from: 0, megabytes: Self.megabytes / 2)
-                // The second half finds one of them away: it comes back to a backlog.
+                try write(cluster, from: 0, megabytes: Self.megabytes / 8)
+                // The rest finds one of them away: it comes back to a backlog.
                 let late = try #require(try cluster.followers().first)
                 late.endAgent()
-                try write(cluster, from: Self.megabytes, megabytes: Self.megabytes / 2)
+                let backlog = Self.megabytes * 7 / 8
+                try write(cluster, from: Self.megabytes, megabytes: backlog)
                 let time = try ContinuousClock().measure {
                     try late.start(.again)
-                    try cluster.waitUntilComplete(within: .seconds(1_800))
+                    try cluster.waitUntilComplete(within: .seconds(3_600))
                     try cluster.waitUntilApplied(within: .seconds(900))
                 }
-                print("\(late.id) has caught up with \(Self.megabytes / 2) MB after \(time)")
+                print("\(late.id) has caught up with \(2 * backlog) MB after \(time)")
                 for node in cluster.nodes {
                     let peak = ProcessUsage.peakResidentMB(try #require(node.agentPID))
                     let log = try logBytes(node) >> 20

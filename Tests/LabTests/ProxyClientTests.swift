@@ -14,6 +14,9 @@ extension LabTests {
                 for module in ["pymysql", "MySQLdb", "mysql.connector", "mariadb"] {
                     try drivers.python(["import \(module)"], "dbapi.py", [module])
                 }
+                for module in ["MySQLdb", "mysql.connector"] {
+                    try drivers.python(["import \(module)"], "dbapi.py", [module, "compress"])
+                }
                 try drivers.python(["import sqlalchemy", "import pymysql"], "sqlalchemy_orm.py")
                 try drivers.python(["import django", "import MySQLdb"], "django_orm.py")
                 for driver in ["mysql", "MariaDB"] {
@@ -21,6 +24,8 @@ extension LabTests {
                 }
                 try drivers.drive(
                     "php", probe: ["-r", "exit(class_exists('mysqli') ? 0 : 1);"], "mysqli.php")
+                try drivers.drive(
+                    "php", probe: ["-r", "exit(class_exists('mysqli') ? 0 : 1);"], "mysqli.php", ["compress"])
                 try drivers.drive(
                     "php", probe: ["-r", "exit(extension_loaded('pdo_mysql') ? 0 : 1);"], "pdo.php")
                 try cluster.requireEqual()

@@ -11,6 +11,8 @@ public enum PrometheusText {
         public var types: [String: String] = [:]
         public var samples: [Sample] = []
 
+        public func samples(_ name: String) -> [Sample] { samples.filter { $0.name == name } }
+
         public func value(_ name: String, _ labels: [String: String] = [:]) -> Double? {
             samples.first { sample in
                 sample.name == name && labels.allSatisfy { sample.labels[$0.key] == $0.value }

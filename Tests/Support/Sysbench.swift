@@ -14,6 +14,8 @@ public struct Sysbench: Sendable {
     public var work = "oltp_write_only"
     public var tables = 4
     public var rows = 10_000
+    /// In front of the command line of a run.
+    public var prefix: [String] = []
 
     public init(host: String = "127.0.0.1", port: Int) {
         self.host = host
@@ -32,13 +34,12 @@ public struct Sysbench: Sendable {
 
     /// - Parameter rate: Transactions per second; nil: as many as there can be.
     public func run(threads: Int, seconds: Int, rate: Int? = nil) throws -> Result {
-        let output = try Lab.run(
-            "sysbench",
-            common + [
+        let command =
+            prefix + ["sysbench"] + common + [
                 "--threads=\(threads)", "--time=\(seconds)", "--percentile=95", "--rand-type=uniform",
                 "--mysql-ignore-errors=1213,1020,1205", "--rate=\(rate ?? 0)", "run",
             ]
-        ).output
+        let output = try Lab.run(command[0], Array(command.dropFirst())).output
         func number(after label: String, in line: Substring) -> Double? {
             line.contains(label)
                 ? Double(

@@ -132,6 +132,7 @@ struct Configuration: Sendable, Equatable {
 
     enum ReadConsistency: String, Sendable, CaseIterable { case eventual, causal, leader }
     enum StaleReads: String, Sendable, CaseIterable { case allow, refuse }
+    enum DatabaseTLS: String, Sendable, CaseIterable { case off, required, verify }
     struct Proxy: Sendable, Equatable {
         var enabled = true
         var bindAddress = "0.0.0.0:8007"
@@ -145,6 +146,8 @@ struct Configuration: Sendable, Equatable {
         var tlsCertificate: String?
         var tlsPrivateKey: String?
         var tlsRequired = false
+        var databaseTLS = DatabaseTLS.off
+        var databaseTLSCA: String?
         var proxyProtocolNetworks: [String] = []
         var proxyProtocolToServer = false
         var tunnel = false

@@ -176,6 +176,13 @@ enum ConfigurationRules {
                     key: "proxy.tls_required",
                     message: "proxy.tls_required needs proxy.tls_certificate and proxy.tls_private_key"))
         }
+        if proxy.databaseTLS == .off, proxy.databaseTLSCA != nil {
+            violations.append(
+                Violation(
+                    key: "proxy.database_tls_ca",
+                    message: "proxy.database_tls_ca is of use with proxy.database_tls = \"required\" or \"verify\" only"
+                ))
+        }
         for network in proxy.proxyProtocolNetworks where IPNetwork(network) == nil {
             violations.append(
                 Violation(

@@ -209,6 +209,14 @@ extension Setting {
             "proxy", "tls_private_key", \.proxy.tlsPrivateKey, kind: .path, example: "\"/etc/wolfscale/proxy.key\"",
             "Its key."),
         .boolean("proxy", "tls_required", \.proxy.tlsRequired, "Whether clients without TLS are refused."),
+        .choice(
+            "proxy", "database_tls", \.proxy.databaseTLS,
+            "TLS to the databases, but through tunnels: off; required: encrypted; verify: their certificates checked too."
+        ),
+        .text(
+            "proxy", "database_tls_ca", \.proxy.databaseTLSCA, kind: .path,
+            example: "\"/etc/wolfscale/databases-ca.pem\"",
+            "PEM with who may have signed the databases' certificates; without it `verify` asks the system's."),
         .list(
             "proxy", "proxy_protocol_networks", \.proxy.proxyProtocolNetworks,
             "Networks of load balancers that say by a PROXY header who their clients are, as [\"10.0.0.5\", \"fd00::/8\"]."

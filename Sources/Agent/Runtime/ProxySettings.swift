@@ -25,6 +25,15 @@ enum ProxySettings {
             try settings.useTLS(certificate: certificate, privateKey: key)
             settings.requiresTLS = proxy.tlsRequired
         }
+        settings.databaseTLS = try databaseTLS(proxy)
         return settings
+    }
+
+    private static func databaseTLS(_ proxy: Configuration.Proxy) throws -> DatabaseTLS? {
+        switch proxy.databaseTLS {
+        case .off: nil
+        case .required: try DatabaseTLS(proxy.databaseTLSCA.map { .authority($0) } ?? .anybody)
+        case .verify: try DatabaseTLS(.name(authority: proxy.databaseTLSCA))
+        }
     }
 }

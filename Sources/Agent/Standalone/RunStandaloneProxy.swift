@@ -1,5 +1,6 @@
 import Gateway
 import Logging
+import MariaDBClient
 import NIOCore
 import NIOPosix
 import ServiceLifecycle
@@ -13,7 +14,8 @@ func runStandaloneProxy(configuration: Configuration) async throws {
     var settings = try ProxySettings.make(configuration, number: UInt16.random(in: 512...1_023))
     settings.resolvesLoopback = false
     let accounts = StandaloneAccounts(
-        user: configuration.database.user, password: try configuration.databasePassword())
+        user: configuration.database.user, password: try configuration.databasePassword(),
+        tls: configuration.proxy.accountsTLS)
     let proxy = MySQLProxy(
         settings, accounts: accounts, group: MultiThreadedEventLoopGroup.singleton, logger: logger
     ) { _ in
@@ -46,4 +48,15 @@ func runStandaloneProxy(configuration: Configuration) async throws {
             ],
             gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
     try await group.run()
+}
+
+extension Configuration.Proxy {
+    /// For reading accounts, as for clients' own connections.
+    var accountsTLS: SQLConfiguration.TLS? {
+        switch databaseTLS {
+        case .off: nil
+        case .required: SQLConfiguration.TLS(authorities: databaseTLSCA, verifiesServer: false)
+        case .verify: SQLConfiguration.TLS(authorities: databaseTLSCA, verifiesServer: true)
+        }
+    }
 }

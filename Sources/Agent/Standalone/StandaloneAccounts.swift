@@ -11,12 +11,14 @@ final class StandaloneAccounts: ProxyAccountSource {
 
     private let user: String
     private let password: String?
+    private let tls: SQLConfiguration.TLS?
     private let current = Mutex<Source?>(nil)
 
     /// - Parameter user: an account at the databases that may read `mysql.global_priv`.
-    init(user: String, password: String?) {
+    init(user: String, password: String?, tls: SQLConfiguration.TLS?) {
         self.user = user
         self.password = password
+        self.tls = tls
     }
 
     func use(_ view: ProxyView) {
@@ -29,7 +31,7 @@ final class StandaloneAccounts: ProxyAccountSource {
                 address: address,
                 accounts: ProxyAccounts(
                     SQLConfiguration(
-                        address: .tcp(host: host, port: port), user: user, password: password,
+                        address: .tcp(host: host, port: port), user: user, password: password, tls: tls,
                         connectTimeout: .seconds(2), readTimeout: .seconds(5))))
         }
     }

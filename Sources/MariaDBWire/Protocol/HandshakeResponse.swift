@@ -67,8 +67,21 @@ package struct HandshakeResponse: Equatable, Sendable {
         return bytes.readNullTerminatedSlice()
     }
 
+    /// The request for TLS that stands before the answer itself: what both have in common at their beginning.
+    package func writeTLSRequest(to buffer: inout ByteBuffer) { writeHead(to: &buffer) }
+
     /// The capabilities must agree with the fields: a database and attributes are written when their flags are set.
     package func write(to buffer: inout ByteBuffer) {
+        writeHead(to: &buffer)
+        buffer.writeNullTerminatedString(user)
+        buffer.writeLengthEncodedInteger(UInt64(authentication.count))
+        buffer.writeBytes(authentication)
+        if capabilities.contains(.connectWithDatabase) { buffer.writeNullTerminatedString(database ?? "") }
+        if let plugin { buffer.writeNullTerminatedString(plugin) }
+        if capabilities.contains(.connectAttributes), let attributes { buffer.writeImmutableBuffer(attributes) }
+    }
+
+    private func writeHead(to buffer: inout ByteBuffer) {
         buffer.writeInteger(UInt32(truncatingIfNeeded: capabilities.rawValue), endianness: .little)
         buffer.writeInteger(packetBytesMax, endianness: .little)
         buffer.writeInteger(characterSet)
@@ -76,11 +89,5 @@ package struct HandshakeResponse: Equatable, Sendable {
         let extended =
             capabilities.contains(.longPassword) ? 0 : UInt32(truncatingIfNeeded: capabilities.rawValue >> 32)
         buffer.writeInteger(extended, endianness: .little)
-        buffer.writeNullTerminatedString(user)
-        buffer.writeLengthEncodedInteger(UInt64(authentication.count))
-        buffer.writeBytes(authentication)
-        if capabilities.contains(.connectWithDatabase) { buffer.writeNullTerminatedString(database ?? "") }
-        if let plugin { buffer.writeNullTerminatedString(plugin) }
-        if capabilities.contains(.connectAttributes), let attributes { buffer.writeImmutableBuffer(attributes) }
     }
 }

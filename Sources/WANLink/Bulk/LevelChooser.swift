@@ -17,6 +17,8 @@ struct LevelChooser: Equatable, Sendable {
     /// The next step costs about three times the present one.
     static let busyForRaise = 0.15
     static let gainMin = 1.02
+    /// What the lowest level hardly shrinks is chance or compressed already: the higher ones only cost.
+    static let ratioMinForTrial = 1.05
 
     private var step = 0
     /// The step to be tried next.
@@ -69,6 +71,7 @@ struct LevelChooser: Equatable, Sendable {
         guard busyShare < LevelChooser.busyForRaise, !receiverLimits, trialNotBefore.map({ now >= $0 }) ?? true else {
             return
         }
+        guard ratio >= LevelChooser.ratioMinForTrial else { return }
         let next = max(trial, step + 1)
         guard next < LevelChooser.ladder.count else { return pauseTrials(now) }
         step = next

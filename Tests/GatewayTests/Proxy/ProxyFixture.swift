@@ -18,7 +18,8 @@ final class ProxyFixture: Sendable {
 
     static let password = "app-secret"
 
-    /// Runs `body` with a proxy whose leader is `leader`; accounts: `app` with ``password``, `bare` without one, and `far` without one
+    /// Runs `body` with a proxy whose leader is `leader`; accounts: `app` with ``password``, `bare` without one, `ed` with ed25519
+    /// where the test makes it, and `far` without one
     /// from 203.0.113.* only.
     static func with<Value: Sendable>(
         leader: MariaDBServer, replica: MariaDBServer? = nil,
@@ -100,6 +101,7 @@ final class ProxyFixture: Sendable {
                         ])
                 ]
             case "bare": [ProxyAccount(host: "%", user: "bare", methods: [.empty])]
+            case "ed": [ProxyAccount(host: "%", user: "ed", methods: [.other(plugin: "ed25519")])]
             case "far": [ProxyAccount(host: "203.0.113.%", user: "far", methods: [.empty])]
             default: []
             }

@@ -29,6 +29,9 @@ struct WANBenchmark: ParsableCommand {
     @Option(help: "Of --commits-at-home: turns.") var rounds = 5
     @Option(help: "Of --commits-at-home: seconds of each turn.") var seconds = 8
     @Option(help: "Of --commits-at-home: clients.") var threads = 8
+    @Option(
+        help: "Of --commits-at-home: processors for each host at home and for the load; all share all if not given.")
+    var hostCores: Double?
     @Flag(help: "The agents talk without TLS, as native replication does.") var plainText = false
     @Option(help: "Seed of the losses.") var seed: UInt64 = 1
     @Flag(help: "One workload, one line, a small backlog: under five minutes.") var quick = false
@@ -79,7 +82,7 @@ extension WANBenchmark {
     private func measureHome(_ line: WANLine) throws {
         let home = WANHome(
             line: line, voters: max(home, 3), rounds: quick ? 2 : rounds, seconds: seconds, threads: threads,
-            backlogMB: quick ? 150 : backlogMB, link: link, tls: !plainText, seed: seed)
+            backlogMB: quick ? 150 : backlogMB, hostCores: hostCores, link: link, tls: !plainText, seed: seed)
         let fields = try home.measure()
         if json { return try printJSON(fields) }
         printLine(fields.sorted { $0.key < $1.key }.map { "\($0.key) \($0.value)" }.joined(separator: ", "))

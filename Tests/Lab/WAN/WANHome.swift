@@ -8,7 +8,8 @@ import MariaDBClient
 /// this machine: `home_ratio` compares with the first, `home_ratio_line` with the second.
 ///
 /// Both sites share this machine, which is not what is asked. So what is away runs at the lowest priority, its disk is in memory,
-/// and its server stands still while it is measured: what is left is what a learner costs those at home.
+/// and its server stands still while it is measured; and each host at home may be given a processor share of its own, so that
+/// neither the others nor the emulated line take it away: what is left is what a learner costs those at home.
 struct WANHome {
     let line: WANLine
     let voters: Int
@@ -16,6 +17,8 @@ struct WANHome {
     let seconds: Int
     let threads: Int
     let backlogMB: Int
+    /// Processors for each host at home, and for the load's; nil: all share all.
+    let hostCores: Double?
     let link: [String]
     let tls: Bool
     let seed: UInt64
@@ -30,9 +33,15 @@ struct WANHome {
     func measure() throws -> [String: Any] {
         let wan = try PacketWAN(.ideal, seed: seed)
         defer { wan.remove() }
+        let shares = try (0...voters).map { host in
+            try hostCores.map { try ProcessorShare(name: host == 0 ? "load" : "home-\(host)", cores: $0) }
+        }
+        defer { for share in shares { share?.remove() } }
         let cluster = try LabCluster(name: "bench-wan-home", settings: link.isEmpty ? [:] : ["link": link], tls: tls)
         defer { cluster.remove() }
-        for _ in 1...voters { try cluster.addNode(host: wan.address(.home), prefix: wan.prefix(.home)) }
+        for share in shares.dropFirst() {
+            try cluster.addNode(host: wan.address(.home), prefix: (share?.prefix ?? []) + wan.prefix(.home))
+        }
         let learner = try cluster.addNode(
             host: wan.address(.away), prefix: wan.prefix(.away) + ["nice", "-n", "19"],
             more: ["node": ["role = \"learner\""]])
@@ -48,7 +57,8 @@ struct WANHome {
         progress("starting \(voters) voters at home and a learner away")
         try cluster.start(voters + 1)
         let site = Site(wan: wan, cluster: cluster, leader: try cluster.leader(), learner: learner)
-        let bench = Sysbench(host: site.leader.host, port: site.leader.databasePort)
+        var bench = Sysbench(host: site.leader.host, port: site.leader.databasePort)
+        bench.prefix = shares[0]?.prefix ?? []
         try bench.prepare()
         try ReplicatedLoad.incompressible.prepare(site.leader)
         try cluster.waitUntilApplied(within: .seconds(300))
@@ -91,6 +101,7 @@ struct WANHome {
         return [
             "measured": "home", "rate_mbit": line.megabits, "loss_percent": line.lossPercent,
             "round_trip_ms": line.roundTrip, "voters": voters, "threads": threads, "rounds": rounds,
+            "host_cores": hostCores ?? 0,
             "commits_per_s_alone": rates.alone.percentile(0.5).rounded(1),
             "commits_per_s_with_filled_line": rates.line.percentile(0.5).rounded(1),
             "commits_per_s_while_catching_up": rates.meanwhile.percentile(0.5).rounded(1),

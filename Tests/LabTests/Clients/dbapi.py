@@ -1,4 +1,4 @@
-"""One of Python's drivers, through a proxy (PORT) and at the leader's server itself (DIRECT): dbapi.py MODULE."""
+"""One of Python's drivers, through a proxy (PORT) and at the leader's server itself (DIRECT): dbapi.py MODULE [compress]."""
 import importlib
 import os
 import sys
@@ -8,6 +8,9 @@ driver = importlib.import_module(name)
 login = dict(host="127.0.0.1", user=os.environ["DB_USER"], password=os.environ["DB_PASSWORD"], database=os.environ["DB_NAME"])
 mark = "?" if name == "mariadb" else "%s"
 table = "py_" + name.replace(".", "_").lower()
+if "compress" in sys.argv[2:]:
+    login["compress"] = True
+    table += "_z"
 
 
 def connect(port):

@@ -1,12 +1,17 @@
 <?php
-// mysqli, through a proxy (PORT) and at the leader's server itself (DIRECT).
+// mysqli, through a proxy (PORT) and at the leader's server itself (DIRECT): mysqli.php [compress].
 mysqli_report(MYSQLI_REPORT_ERROR | MYSQLI_REPORT_STRICT);
+$flags = in_array('compress', $argv) ? MYSQLI_CLIENT_COMPRESS : 0;
 function at($port) {
-    return new mysqli('127.0.0.1', getenv('DB_USER'), getenv('DB_PASSWORD'), getenv('DB_NAME'), (int) getenv($port));
+    global $flags;
+    $d = mysqli_init();
+    $d->real_connect(
+        '127.0.0.1', getenv('DB_USER'), getenv('DB_PASSWORD'), getenv('DB_NAME'), (int) getenv($port), null, $flags);
+    return $d;
 }
 function check($isRight, $what) { if (!$isRight) { echo "$what\n"; exit(1); } }
 $d = at('PORT');
-$d->query('CREATE TABLE ph_mysqli (id INT AUTO_INCREMENT PRIMARY KEY, v VARCHAR(20), b LONGBLOB)');
+$d->query('CREATE OR REPLACE TABLE ph_mysqli (id INT AUTO_INCREMENT PRIMARY KEY, v VARCHAR(20), b LONGBLOB)');
 $s = $d->prepare('INSERT INTO ph_mysqli (v) VALUES (?)');
 for ($i = 1; $i <= 50; $i++) { $v = "row $i"; $s->bind_param('s', $v); $s->execute(); check($s->insert_id == $i, 'insert id'); }
 $r = $d->prepare('SELECT v FROM ph_mysqli WHERE id = ?');

@@ -1,6 +1,7 @@
 import Logging
 import MariaDBWire
 import NIOCore
+import NIOTLS
 
 /// What a ``BackendConnection`` tells its session; always on the loop of both.
 protocol BackendOwner: AnyObject {
@@ -52,6 +53,9 @@ final class BackendConnection: ChannelInboundHandler, @unchecked Sendable {  // 
     private var login: BackendLogin
     /// Said before all else, so that the database takes the connection for the client's; nil for nothing.
     private let header: ProxyHeader?
+    /// nil: without.
+    private let tls: DatabaseTLS?
+    private var isNegotiatingTLS = false
     private var isBegun = false
     /// Where it is not the connection's own.
     private var seenAddress: String?
@@ -61,6 +65,7 @@ final class BackendConnection: ChannelInboundHandler, @unchecked Sendable {  // 
     private var pending: ByteBuffer?
     private var running: Internal?
     private var replySequence: UInt8 = 0
+    private var owesFlush = false
 
     private struct Internal {
         var shape: ResponseShape
@@ -71,9 +76,10 @@ final class BackendConnection: ChannelInboundHandler, @unchecked Sendable {  // 
 
     init(
         address: BackendAddress, isReplica: Bool, epoch: UInt64, login: BackendLogin, header: ProxyHeader? = nil,
-        owner: any BackendOwner
+        tls: DatabaseTLS? = nil, owner: any BackendOwner
     ) {
         self.header = header
+        self.tls = tls
         self.address = address
         self.isReplica = isReplica
         self.epoch = epoch
@@ -132,6 +138,13 @@ final class BackendConnection: ChannelInboundHandler, @unchecked Sendable {  // 
     }
 
     func flush() { context?.flush() }
+
+    /// Flushes at the end of the loop's round.
+    func flushSoon(in round: FlushRound) {
+        guard !owesFlush else { return }
+        owesFlush = true
+        round.add(self)
+    }
 
     /// The client's answer to what the database asked.
     func reply(_ payload: ByteBuffer) {
@@ -203,6 +216,7 @@ final class BackendConnection: ChannelInboundHandler, @unchecked Sendable {  // 
     func channelActive(context: ChannelHandlerContext) { begin() }
 
     func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case .handshakeCompleted? = event as? TLSUserEvent { isNegotiatingTLS = false }
         guard let told = event as? DatabaseSees else { return context.fireUserInboundEventTriggered(event) }
         seenAddress = told.address
     }
@@ -243,7 +257,9 @@ final class BackendConnection: ChannelInboundHandler, @unchecked Sendable {  // 
     func channelReadComplete(context: ChannelHandlerContext) { owner?.backendPaused(self) }
     func channelWritabilityChanged(context: ChannelHandlerContext) { owner?.backendWritabilityChanged(self) }
     func channelInactive(context: ChannelHandlerContext) { end(.lost("the server closed the connection")) }
-    func errorCaught(context: ChannelHandlerContext, error: any Error) { end(.lost("\(error)")) }
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        end(isNegotiatingTLS ? .said(.withoutTLS("\(error)"), atLogin: true) : .lost("\(error)"))
+    }
 
     /// The server's own words for an account that does not fit the address it is used from.
     private func refuseAddress(_ address: String) {
@@ -270,6 +286,7 @@ final class BackendConnection: ChannelInboundHandler, @unchecked Sendable {  // 
                     out.writePacket(payload, sequence: sequence)
                     send(out)
                     flush()
+                case .encrypt(let request, let sequence): return encrypt(request, sequence, rest: bytes)
                 case .ask(let payload, let sequence):
                     replySequence = sequence
                     owner?.backend(self, asks: payload)
@@ -281,6 +298,21 @@ final class BackendConnection: ChannelInboundHandler, @unchecked Sendable {  // 
                 }
             }
         } catch { end(.lost("\(error)")) }
+    }
+
+    private func encrypt(_ request: ByteBuffer, _ sequence: UInt8, rest: ByteBuffer) {
+        // A server says nothing more before the handshake; what is there was put in by somebody else.
+        guard let tls, let context, rest.readableBytes == 0 else { return end(.lost("bytes before TLS")) }
+        var packet = ByteBuffer()
+        packet.writePacket(request, sequence: sequence)
+        send(packet)
+        flush()
+        isNegotiatingTLS = true
+        do { try tls.encrypt(context, to: address) } catch { return end(.said(.withoutTLS("\(error)"), atLogin: true)) }
+        var answer = ByteBuffer()
+        answer.writePacket(login.encrypted(), sequence: sequence &+ 1)
+        send(answer)
+        flush()
     }
 
     private func receiveInternal(_ bytes: inout ByteBuffer) {
@@ -309,5 +341,12 @@ final class BackendConnection: ChannelInboundHandler, @unchecked Sendable {  // 
             return
         }
         now.then(InternalAnswer(now.bytes, shape: now.shape, capabilities: capabilities))
+    }
+}
+
+extension BackendConnection: FlushOwner {
+    func flushNow() {
+        owesFlush = false
+        flush()
     }
 }

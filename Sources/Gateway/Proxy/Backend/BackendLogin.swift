@@ -5,6 +5,8 @@ import NIOCore
 struct BackendLogin {
     enum Step: Equatable {
         case send(ByteBuffer, sequence: UInt8)
+        /// Send this as it is and begin TLS, then go on with ``BackendLogin/encrypted()``.
+        case encrypt(ByteBuffer, sequence: UInt8)
         /// The client must answer this itself, by ``BackendConnection/reply(_:)``.
         case ask(ByteBuffer, sequence: UInt8)
         case loggedIn
@@ -24,6 +26,7 @@ struct BackendLogin {
     /// As the client said it; the authentication is replaced.
     private var response: HandshakeResponse
     private let secret: BackendSecret
+    private let isEncrypted: Bool
     private var state = State.greeting
     private(set) var greeting: HandshakeV10?
     private var salt: [UInt8] = []
@@ -32,10 +35,12 @@ struct BackendLogin {
     /// The flags of the final OK.
     private(set) var flags: ServerStatus = .autocommit
 
-    init(_ response: HandshakeResponse, schema: String?, secret: BackendSecret) {
+    /// - Parameter isEncrypted: nothing but the request for TLS goes out unencrypted.
+    init(_ response: HandshakeResponse, schema: String?, secret: BackendSecret, isEncrypted: Bool = false) {
         self.response = response
         self.response.database = schema
         self.secret = secret
+        self.isEncrypted = isEncrypted
     }
 
     mutating func receive(_ packet: Packet) -> Step {
@@ -58,13 +63,24 @@ struct BackendLogin {
             return .broken("\(greeting.serverVersion) is too old a server: it can't track sessions")
         }
         capabilities = agreed(greeting)
-        response.capabilities = capabilities
+        response.capabilities = isEncrypted ? capabilities.union(.tls) : capabilities
         response.plugin = NativePassword.plugin
         response.authentication = secret.nativeReply(salt: greeting.salt)
         state = .result
+        guard isEncrypted else { return .send(answer(), sequence: packet.sequence &+ 1) }
+        guard greeting.capabilities.contains(.tls) else { return .refused(.withoutTLS("it offers none (ssl_cert)")) }
+        var request = ByteBuffer()
+        response.writeTLSRequest(to: &request)
+        return .encrypt(request, sequence: packet.sequence &+ 1)
+    }
+
+    /// What follows the request for TLS, inside it; its number is one higher.
+    func encrypted() -> ByteBuffer { answer() }
+
+    private func answer() -> ByteBuffer {
         var payload = ByteBuffer()
         response.write(to: &payload)
-        return .send(payload, sequence: packet.sequence &+ 1)
+        return payload
     }
 
     private func agreed(_ greeting: HandshakeV10) -> Capabilities {

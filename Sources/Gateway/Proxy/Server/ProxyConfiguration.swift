@@ -36,6 +36,8 @@ public struct ProxyConfiguration: Sendable {
     public var tls: NIOSSLContext?
     /// Whether others are refused.
     public var requiresTLS = false
+    /// For connections to databases, those through tunnels excepted; nil: without TLS.
+    public var databaseTLS: DatabaseTLS?
     /// The member's number; makes connection ids differ between proxies.
     public var number: UInt16
 
@@ -43,6 +45,14 @@ public struct ProxyConfiguration: Sendable {
         self.host = host
         self.port = port
         self.number = number
+    }
+
+    /// Tunnels are encrypted already, as the cluster says.
+    func tls(to address: BackendAddress) -> DatabaseTLS? {
+        switch address {
+        case .tcp: databaseTLS
+        case .member: nil
+        }
     }
 
     /// Offers TLS 1.2 and later to clients.

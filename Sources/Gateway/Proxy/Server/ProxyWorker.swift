@@ -16,6 +16,8 @@ final class ProxyWorker: @unchecked Sendable {  // all state is confined to the 
     private(set) var view = ProxyView()
     private var sessions: [UInt32: ProxySession] = [:]
     let pool: BackendPool
+    let flushes: FlushRound
+    let compressionTools = CompressionTools()
     var counters = ProxyCounters()
     private var positions: [BackendAddress: GTIDPosition] = [:]
 
@@ -29,6 +31,7 @@ final class ProxyWorker: @unchecked Sendable {  // all state is confined to the 
         self.dialler = dialler
         self.shared = shared
         self.logger = logger
+        flushes = FlushRound(on: eventLoop)
         pool = BackendPool(connectionsMax: configuration.poolMax, on: eventLoop)
     }
 
@@ -101,6 +104,13 @@ final class ProxyShared: Sendable {
     init(number: UInt16, connectionsMax: Int) {
         self.connectionsMax = connectionsMax
         base = 1 << 31 | UInt32(number & 0x3FF) << 20
+    }
+
+    private let tlsLimiter = NIOLockedValueBox(LogLimiter())
+
+    /// A line in ten seconds at most.
+    func warnOfTLS(_ logger: Logger, _ message: String) {
+        tlsLimiter.withLockedValue { $0.warn(logger, message) }
     }
 
     private let headerLimiter = NIOLockedValueBox(LogLimiter())

@@ -58,35 +58,3 @@ struct PreparedStatement {
     /// Pieces of long parameters, or an open cursor, wait at the leader.
     var isBoundToLeader = false
 }
-
-/// Follows a stream of packets to the end of one that is passed on in pieces.
-struct FrameCounter {
-    /// A file of LOAD DATA LOCAL ends with an empty packet, any other with one below the maximum.
-    let endsWithEmpty: Bool
-    private var left = 0
-    private var isLast = false
-    private(set) var isEnded = false
-
-    init(endsWithEmpty: Bool) { self.endsWithEmpty = endsWithEmpty }
-
-    /// - Returns: how many of the bytes belong to it; the rest (a part of a header perhaps) must be given again.
-    mutating func take(_ bytes: UnsafeRawBufferPointer) -> Int {
-        var position = 0
-        while !isEnded {
-            if left > 0 {
-                let step = min(left, bytes.count - position)
-                left -= step
-                position += step
-                if left > 0 { break }
-                isEnded = isLast
-                continue
-            }
-            guard bytes.count - position >= PacketFraming.headerBytes else { break }
-            left = Int(bytes[position]) | Int(bytes[position + 1]) << 8 | Int(bytes[position + 2]) << 16
-            position += PacketFraming.headerBytes
-            isLast = endsWithEmpty ? left == 0 : left < PacketFraming.payloadBytesMax
-            if left == 0 { isEnded = isLast }
-        }
-        return position
-    }
-}

@@ -91,9 +91,11 @@ extension ProxySession {
     func open(_ address: BackendAddress, isReplica: Bool, epoch: UInt64) -> BackendConnection? {
         guard let hello else { return nil }
         if let backend = reuse(address, isReplica: isReplica, epoch: epoch, hello) { return backend }
+        let tls = worker.configuration.tls(to: address)
+        let login = BackendLogin(hello, schema: state.schema, secret: secret, isEncrypted: tls != nil)
         let backend = BackendConnection(
-            address: address, isReplica: isReplica, epoch: epoch,
-            login: BackendLogin(hello, schema: state.schema, secret: secret), header: headerForDatabases, owner: self)
+            address: address, isReplica: isReplica, epoch: epoch, login: login, header: headerForDatabases, tls: tls,
+            owner: self)
         backend.syncedSchema = state.schema
         worker.counters.backendsOpened += 1
         worker.dialler.connect(to: address, on: eventLoop) { channel in

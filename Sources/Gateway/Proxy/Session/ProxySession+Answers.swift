@@ -20,15 +20,13 @@ extension ProxySession: BackendOwner {
             return
         }
         reader = ResponseReader(shape, capabilities: backend.capabilities)
-        backend.flush()
-        if streaming != nil { stream() }
+        if streaming == nil { backend.flushSoon(in: worker.flushes) } else { stream() }
     }
 
     /// Passes the rest of a large command or of a local file on.
     func stream() {
         guard var counter = streaming, let backend = answering, current?.isSent ?? true else { return }
-        let taken = input.withUnsafeReadableBytes { counter.take($0) }
-        if let part = input.readSlice(length: taken), taken > 0 { backend.send(part) }
+        if let part = counter.take(from: &input), part.readableBytes > 0 { backend.send(part) }
         streaming = counter.isEnded ? nil : counter
         if counter.isEnded {
             backend.flush()
@@ -112,10 +110,11 @@ extension ProxySession: BackendOwner {
                     bytes.moveReaderIndex(forwardBy: end)
                     return complete()
                 }
-            case .wantsFile:
+            case .wantsFile(let payload):
                 pass(bytes, passedOn..<end)
                 passedOn = end
-                streaming = FrameCounter(endsWithEmpty: true)
+                let number = bytes.getInteger(at: bytes.readerIndex + payload.lowerBound - 1, as: UInt8.self) ?? 1
+                streaming = FrameCounter(endsWithEmpty: true, numbersFrom: compression == nil ? nil : number &+ 1)
                 flush()
                 if input.readableBytes > 0 { stream() }
             case .done:
@@ -233,7 +232,7 @@ extension ProxySession: BackendOwner {
         if streaming == nil { answering = nil }
         current = nil
         settle(request, backend, failed: failed)
-        flush()
+        flushSoon()
         guard phase == .ready else { return }
         // The flush may have made room again while no answer was under way, so that nobody was told.
         backend.setReading(true)

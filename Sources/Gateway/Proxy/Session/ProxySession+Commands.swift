@@ -29,9 +29,8 @@ extension ProxySession {
         else { return false }
         var packet: ByteBuffer
         if isLarge {
-            var counter = FrameCounter(endsWithEmpty: false)
-            let taken = input.withUnsafeReadableBytes { counter.take($0) }
-            guard let part = input.readSlice(length: taken) else { return false }
+            var counter = FrameCounter(endsWithEmpty: false, numbersFrom: compression == nil ? nil : 0)
+            guard let part = counter.take(from: &input) else { return false }
             packet = part
             if !counter.isEnded { streaming = counter }
         } else {
@@ -39,6 +38,11 @@ extension ProxySession {
             packet = whole
         }
         if input.readableBytes == 0 { input = ByteBuffer() }
+        if let compression {
+            // The answer before it has numbers of its own.
+            flushOwed()
+            compression.commandBegins()
+        }
         take(command, &packet, isWhole: !isLarge)
         return true
     }

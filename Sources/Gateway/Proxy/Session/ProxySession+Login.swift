@@ -17,10 +17,10 @@ extension ProxySession {
         sequence = 1
     }
 
-    /// What MariaDB 10.11 offers, without what the proxy does not carry (compression, cached metadata) or not yet (TLS).
+    /// What MariaDB 10.11 offers, without what the proxy does not carry (cached metadata) or only with a certificate (TLS).
     static let capabilities = Capabilities(rawValue: 0x81FF_F7FE)
         .union([.progress, .bulkExecute, .extendedMetadata])
-        .subtracting([.tls, .compress])
+        .subtracting(.tls)
 
     /// - Returns: whether there may be more to take.
     func receiveLogin() -> Bool {
@@ -206,6 +206,17 @@ extension ProxySession {
         worker.learned(version: backend.serverVersion)
         answerOK(sequence: sequence)
         input.discardReadBytes()
-        pump()
+        if isToCompress, compression == nil { compress() } else { pump() }
+    }
+
+    // MARK: Compression
+
+    /// What follows the OK of a login comes and goes in compressed frames.
+    private func compress() {
+        guard let context else { return close() }
+        let handler = CompressionHandler(tools: worker.compressionTools, rest: input)
+        compression = handler
+        input = ByteBuffer()
+        do { try context.pipeline.syncOperations.addHandler(handler, position: .before(self)) } catch { close() }
     }
 }

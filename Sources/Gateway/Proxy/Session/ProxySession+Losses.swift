@@ -6,6 +6,9 @@ import NIOCore
 /// is never repeated.
 extension ProxySession {
     func backend(_ backend: BackendConnection, ended reason: BackendEnd) {
+        if case .said(let error, atLogin: true) = reason, error.isWithoutTLS {
+            worker.shared.warnOfTLS(logger, "\(backend.address): \(error.message)")
+        }
         switch phase {
         case .checking, .relaying: lostAtLogin(backend, reason)
         case .ready:

@@ -37,6 +37,8 @@ final class ProxySession: ChannelInboundHandler, @unchecked Sendable {  // all s
     var hello: HandshakeResponse?
     var secret = BackendSecret.empty
     var isEncrypted = false
+    /// Between the client and the session, once one that asked for it is logged in.
+    var compression: CompressionHandler?
     /// The client's address and ours; what a PROXY header says once there was one. nil without TCP.
     var ends: ConnectionEnds?
     /// Nothing of the client has been taken yet: a PROXY header may come.
@@ -78,6 +80,7 @@ final class ProxySession: ChannelInboundHandler, @unchecked Sendable {  // all s
     /// User variables and the like were lost with a leader.
     var hasLostState = false
     var isReadingClient = true
+    private var owesFlush = false
 
     /// Longer commands are passed on unread, to the leader.
     static let inspectedBytesMax = 1 << 20
@@ -94,6 +97,7 @@ final class ProxySession: ChannelInboundHandler, @unchecked Sendable {  // all s
             consistency: worker.configuration.readConsistency, tracking: ClientTracking(isEnabled: false))
     }
 
+    var isToCompress: Bool { hello?.capabilities.contains(.compress) ?? false }
     var view: ProxyView { worker.view }
     var logger: Logger { worker.logger }
     var eventLoop: any EventLoop { worker.eventLoop }
@@ -128,7 +132,7 @@ final class ProxySession: ChannelInboundHandler, @unchecked Sendable {  // all s
         pump()
     }
 
-    func channelReadComplete(context: ChannelHandlerContext) { answering?.flush() }
+    func channelReadComplete(context: ChannelHandlerContext) { if streaming != nil { answering?.flush() } }
 
     func channelInactive(context: ChannelHandlerContext) { close() }
     func errorCaught(context: ChannelHandlerContext, error: any Error) { close() }
@@ -147,14 +151,18 @@ final class ProxySession: ChannelInboundHandler, @unchecked Sendable {  // all s
                     holdClient()
                     return
                 }
-            case .checking, .closed: return
+            case .checking:
+                holdClient()
+                return
+            case .closed: return
             }
         }
     }
 
     /// Stops reading from a client that sends on while a command is under way, and starts again.
     func holdClient() {
-        let reads = input.readableBytes < Self.inputBytesMax || (current == nil && streaming == nil)
+        let isTaking = phase == .ready && current == nil && streaming == nil
+        let reads = input.readableBytes < Self.inputBytesMax || isTaking
         guard reads != isReadingClient, let context else { return }
         isReadingClient = reads
         do { try context.channel.syncOptions?.setOption(.autoRead, value: reads) } catch { return close() }
@@ -165,6 +173,15 @@ final class ProxySession: ChannelInboundHandler, @unchecked Sendable {  // all s
 
     func write(_ bytes: ByteBuffer) { context?.write(wrapOutboundOut(bytes), promise: nil) }
     func flush() { context?.flush() }
+
+    /// Flushes at the end of the loop's round.
+    func flushSoon() {
+        guard !owesFlush else { return }
+        owesFlush = true
+        worker.flushes.add(self)
+    }
+
+    func flushOwed() { if owesFlush { flush() } }
 
     /// One packet in answer to a command.
     func answer(_ payload: ByteBuffer, sequence: UInt8 = 1) {
@@ -206,6 +223,14 @@ final class ProxySession: ChannelInboundHandler, @unchecked Sendable {  // all s
         statements = [:]
         input = ByteBuffer()
         worker.closed(self)
+        flushOwed()
         context?.close(promise: nil)
+    }
+}
+
+extension ProxySession: FlushOwner {
+    func flushNow() {
+        owesFlush = false
+        flush()
     }
 }
