@@ -5,16 +5,20 @@ import NIOCore
 public protocol BulkPayloads: Sendable {
     /// The same payload with nothing in it compressed, for a line that compresses by itself.
     ///
-    /// - Parameter bytesMax: How long the result may be; what would go beyond stays as it is.
-    func expand(_ parts: [ByteBuffer], bytesMax: Int) throws -> [ByteBuffer]
+    /// - Parameters:
+    ///   - bytesMax: How long the result may be; what would go beyond stays as it is.
+    ///   - groups: Whether the peer's release understands groups of batches.
+    /// - Returns: parts; with `groups`, those of ``StreamCompressor/ownBlockBytesMin`` and more are compressed with statistics
+    ///   of their own.
+    func expand(_ parts: [ByteBuffer], bytesMax: Int, groups: Bool) throws -> [ByteBuffer]
 
-    /// What ``expand(_:bytesMax:)`` gave at the sender, as this node keeps it.
+    /// What ``expand(_:bytesMax:groups:)`` gave at the sender, as this node keeps it.
     func pack(_ payload: ByteBuffer) throws -> ByteBuffer
 }
 
 /// Payloads of which nothing is known.
 public struct OpaquePayloads: BulkPayloads {
     public init() {}
-    public func expand(_ parts: [ByteBuffer], bytesMax: Int) -> [ByteBuffer] { parts }
+    public func expand(_ parts: [ByteBuffer], bytesMax: Int, groups: Bool) -> [ByteBuffer] { parts }
     public func pack(_ payload: ByteBuffer) -> ByteBuffer { payload }
 }

@@ -46,6 +46,7 @@ final class BulkSender {
     /// What a worker brings back for an earlier session is dropped.
     private var session = 0
     private var peerDecompresses = false
+    private var peerKnowsGroups = false
     private var isReady = false
     /// The receiver's first word has come.
     private var hasCredit = false
@@ -81,6 +82,7 @@ final class BulkSender {
         precondition(self.lines.isEmpty, "a bulk session begins while another is open")
         self.lines = lines
         peerDecompresses = lines.allSatisfy { $0.welcome?.features.contains(.zstd) ?? false }
+        peerKnowsGroups = lines.allSatisfy { $0.welcome?.features.contains(.batchGroups) ?? false }
         beginIfReady()
     }
 
@@ -219,7 +221,8 @@ final class BulkSender {
             queue.removeFirst()
         }
         let job = CompressionJob(
-            payloads: payloads, level: chooser.level, compressor: compressor, content: settings.payloads)
+            payloads: payloads, level: chooser.level, compressor: compressor, content: settings.payloads,
+            groups: peerKnowsGroups)
         let session = session
         let loopBound = NIOLoopBound(self, eventLoop: eventLoop)
         LinkWorkers.run(on: eventLoop, job.run) { result, time in
@@ -265,6 +268,8 @@ struct CompressionJob: Sendable {
     let level: Int
     let compressor: StreamCompressor
     let content: any BulkPayloads
+    /// Whether the peer understands groups of batches.
+    let groups: Bool
 
     struct Piece: Sendable {
         var content: ByteBuffer
@@ -277,13 +282,14 @@ struct CompressionJob: Sendable {
         for payload in payloads {
             let expanded: [ByteBuffer]
             do {
-                expanded = try content.expand(payload, bytesMax: max(0, BulkSender.expandedBytesMax - rawBytes))
+                expanded = try content.expand(
+                    payload, bytesMax: max(0, BulkSender.expandedBytesMax - rawBytes), groups: groups)
             } catch { throw .content("\(error)") }
             let length = expanded.reduce(0) { $0 + $1.readableBytes }
             parts.append(ByteBuffer(integer: UInt32(length)))
             parts += expanded
             rawBytes += MemoryLayout<UInt32>.size + length
         }
-        return Piece(content: try compressor.compress(parts, level: level), rawBytes: rawBytes)
+        return Piece(content: try compressor.compress(parts, level: level, areSorted: groups), rawBytes: rawBytes)
     }
 }

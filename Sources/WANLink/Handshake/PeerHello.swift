@@ -26,7 +26,10 @@ public struct LinkFeatures: OptionSet, Sendable, Hashable {
     /// Connections may be tunnels to the database.
     static let tunnels = LinkFeatures(rawValue: 1 << 2)
 
-    static let supported: LinkFeatures = [.bulkSessions, .zstd, .tunnels]
+    /// Appends may hold groups of batches in place of single ones (decision 17).
+    static let batchGroups = LinkFeatures(rawValue: 1 << 3)
+
+    static let supported: LinkFeatures = [.bulkSessions, .zstd, .tunnels, .batchGroups]
 }
 
 /// Which stream of which session a bulk connection is.

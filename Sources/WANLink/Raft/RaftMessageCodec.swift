@@ -94,12 +94,12 @@ public enum RaftMessageCodec {
     /// An append with its batches, in parts that are sent one after the other without being copied together.
     public static func encodeAppend(_ request: AppendRequest, batches: [ByteBuffer]) -> [ByteBuffer] {
         encodeAppend(
-            AppendEntries(term: request.term, prev: request.prev, batches: [], commit: request.commit), batches: batches
-        )
+            AppendEntries(term: request.term, prev: request.prev, batches: [], commit: request.commit),
+            batches: batches.map { [$0] })
     }
 
-    /// The same from a message's head alone.
-    public static func encodeAppend(_ request: AppendEntries, batches: [ByteBuffer]) -> [ByteBuffer] {
+    /// The same from a message's head alone; a batch may be in several parts.
+    public static func encodeAppend(_ request: AppendEntries, batches: [[ByteBuffer]]) -> [ByteBuffer] {
         var head = ByteBuffer()
         head.reserveCapacity(64)
         head.writeInteger(version)
@@ -108,9 +108,9 @@ public enum RaftMessageCodec {
         var parts: [ByteBuffer] = []
         parts.reserveCapacity(batches.count * 2 + 1)
         for batch in batches {
-            head.writeInteger(UInt32(batch.readableBytes))
+            head.writeInteger(UInt32(batch.reduce(0) { $0 + $1.readableBytes }))
             parts.append(head)
-            parts.append(batch)
+            parts += batch
             head = ByteBuffer()
         }
         if batches.isEmpty { parts.append(head) }

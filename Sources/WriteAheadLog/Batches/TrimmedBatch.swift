@@ -14,9 +14,8 @@ public protocol BodyTrimming {
 
 /// A batch as it goes over a line that compresses by itself: uncompressed, and without what the other side can compute.
 ///
-/// A magic number (u32, little-endian), the header of the uncompressed batch with its checksums, then the entries as in
-/// ``EntryCoding`` but for two things: a source offset is the difference to the one before plus the body's length,
-/// and each body has a byte in front of it, 1 when it is trimmed and 0 when it is as it was.
+/// A magic number (u32, little-endian), the header of the uncompressed batch with its checksums, then the entries as
+/// ``EntryForms`` says.
 ///
 /// What comes out is checked against the header's checksum of the payload, so a body is either as it was or refused.
 public enum TrimmedBatch {
@@ -36,22 +35,8 @@ public enum TrimmedBatch {
             bytes.reserveCapacity(4 + header.headerBytes + header.rawBytes + header.count)
             bytes.writeInteger(magic, endianness: .little)
             header.write(to: &bytes)
-            var input = raw
-            var offsets = OffsetChain()
             var trimming = Trimming()
-            for _ in 0..<header.count {
-                let prefix = try EntryPrefix(from: &input)
-                guard let body = input.readSlice(length: prefix.bodyBytes) else {
-                    throw .payload("an entry reaches beyond the end")
-                }
-                prefix.write(to: &bytes, offset: offsets.difference(prefix))
-                let mark = bytes.writerIndex
-                bytes.writeInteger(UInt8(1))
-                if !trimming.trim(body, to: &bytes) {
-                    bytes.setInteger(UInt8(0), at: mark)
-                    bytes.writeImmutableBuffer(body)
-                }
-            }
+            try EntryForms.write(raw, count: header.count, to: &bytes) { trimming.trim($0, to: &$1) }
             return bytes
         } catch { throw .invalidBatch(error) }
     }
@@ -72,61 +57,10 @@ public enum TrimmedBatch {
             output.reserveCapacity(min(header.batchBytes, 2 * input.readableBytes))
             header.write(to: &output)
             input.moveReaderIndex(forwardBy: header.headerBytes)
-            try restore(&input, header, to: &output, Trimming())
-            guard input.readableBytes == 0, output.readableBytes == header.batchBytes,
-                output.checksum(at: header.headerBytes, length: header.rawBytes) == header.payloadChecksum
-            else { throw .payloadChecksum }
-            return Batch(header: header, bytes: output)
+            var trimming = Trimming()
+            try EntryForms.read(&input, header, to: &output) { trimming.restore($0, from: &$1, to: &$2) }
+            guard input.readableBytes == 0 else { throw .payload("bytes after a batch's last entry") }
+            return try Batch(restored: output, header)
         } catch { throw .invalidBatch(error) }
-    }
-
-    private static func restore<Trimming: BodyTrimming>(
-        _ input: inout ByteBuffer, _ header: BatchHeader, to output: inout ByteBuffer, _ trimming: Trimming
-    ) throws(BatchFault) {
-        var trimming = trimming
-        var offsets = OffsetChain()
-        for _ in 0..<header.count {
-            let prefix = try EntryPrefix(from: &input)
-            prefix.write(to: &output, offset: offsets.offset(prefix))
-            guard output.readableBytes + prefix.bodyBytes <= header.batchBytes,
-                let form = input.readInteger(as: UInt8.self)
-            else { throw .payload("an entry reaches beyond the end") }
-            switch form {
-            case 0:
-                guard let body = input.readSlice(length: prefix.bodyBytes) else { throw .payload("a body is cut off") }
-                output.writeImmutableBuffer(body)
-            case 1:
-                guard trimming.restore(prefix.bodyBytes, from: &input, to: &output) else {
-                    throw .payload("a trimmed body makes no sense")
-                }
-            default: throw .payload("form \(form) of a body")
-            }
-        }
-    }
-}
-
-/// Source offsets mostly grow by the length of the body.
-private struct OffsetChain {
-    private var last: UInt64 = 0
-
-    mutating func difference(_ prefix: EntryPrefix) -> UInt64? {
-        guard let offset = prefix.offset else { return nil }
-        defer { last = offset }
-        return offset &- last &- UInt64(prefix.bodyBytes)
-    }
-
-    mutating func offset(_ prefix: EntryPrefix) -> UInt64? {
-        guard let difference = prefix.offset else { return nil }
-        last = last &+ difference &+ UInt64(prefix.bodyBytes)
-        return last
-    }
-}
-
-extension BatchHeader {
-    fileprivate func uncompressed(checksum: UInt32) -> BatchHeader {
-        BatchHeader(
-            kind: kind, codec: .none, first: first, count: count, term: term, gtidRanges: gtidRanges,
-            rawBytes: rawBytes,
-            storedBytes: rawBytes, payloadChecksum: checksum)
     }
 }

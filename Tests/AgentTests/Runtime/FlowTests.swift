@@ -85,7 +85,8 @@ import WriteAheadLog
         #expect(gate.waitsFor == nil, "who is gone is not waited for")
     }
 
-    @Test(arguments: [Codec.lz4, .none]) func appendsCrossACompressingLinkUnharmed(codec: Codec) throws {
+    @Test(arguments: [Codec.lz4, .none], [true, false])
+    func appendsCrossACompressingLinkUnharmed(codec: Codec, groups: Bool) throws {
         var batches: [Batch] = []
         var first = LSN(5)
         for size in [10, 3_000, 0, 40_000] {
@@ -99,8 +100,8 @@ import WriteAheadLog
         }
         let append = AppendEntries(
             term: Term(3), prev: LogPosition(lsn: LSN(4), term: Term(2)), batches: [], commit: LSN(4))
-        let parts = RaftMessageCodec.encodeAppend(append, batches: batches.map(\.bytes))
-        let expanded = try LoggedBatches(codec: codec).expand(parts, bytesMax: 100_000)
+        let parts = RaftMessageCodec.encodeAppend(append, batches: batches.map { [$0.bytes] })
+        let expanded = try LoggedBatches(codec: codec).expand(parts, bytesMax: 100_000, groups: groups)
         let wire = expanded.reduce(into: ByteBuffer()) { $0.writeImmutableBuffer($1) }
         let packed = try LoggedBatches(codec: codec).pack(wire)
         let received = try RaftMessageCodec.decode(packed)
@@ -113,8 +114,8 @@ import WriteAheadLog
             GTID(domain: 0, server: 1, sequence: 1), events: ByteBuffer(repeating: 0, count: 1 << 20))
         let batch = try Batch.encode([entry], first: LSN(1), term: Term(1), codec: .lz4)
         let append = AppendEntries(term: Term(1), prev: .zero, batches: [], commit: .zero)
-        let parts = RaftMessageCodec.encodeAppend(append, batches: [batch.bytes])
-        let expanded = try LoggedBatches(codec: .lz4).expand(parts, bytesMax: 1 << 19)
+        let parts = RaftMessageCodec.encodeAppend(append, batches: [[batch.bytes]])
+        let expanded = try LoggedBatches(codec: .lz4).expand(parts, bytesMax: 1 << 19, groups: true)
         #expect(expanded.reduce(0) { $0 + $1.readableBytes } == parts.reduce(0) { $0 + $1.readableBytes })
     }
 

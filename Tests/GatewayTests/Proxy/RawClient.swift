@@ -44,6 +44,17 @@ final class RawClient: Sendable {
         }
     }
 
+    /// The next `count` bytes; fewer when the other side closes or nothing more comes.
+    func exactly(_ count: Int) async throws -> [UInt8] {
+        var bytes: [UInt8] = []
+        while bytes.count < count {
+            let more = try await receive(count - bytes.count)
+            if more.isEmpty { break }
+            bytes += more
+        }
+        return bytes
+    }
+
     func packet(_ payload: [UInt8], sequence: UInt8) {
         let count = payload.count
         send([UInt8(count & 0xFF), UInt8(count >> 8 & 0xFF), UInt8(count >> 16), sequence] + payload)

@@ -1,10 +1,11 @@
 import Foundation
-import Gateway
 import LabSupport
 import MariaDBClient
 import MariaDBWire
 import NIOCore
 import Testing
+
+@testable import Gateway
 
 @Suite("Clients that compress", .serialized) struct CompressionServerTests {
     private func withProxy(
@@ -56,6 +57,23 @@ import Testing
             where line.count != "\(index + 1)\t".count + (index + 1) % 300 {
                 Issue.record("row \(index + 1): \(line)")
                 break
+            }
+        }
+    }
+
+    @Test func answersToCommandsThatWereSentTogetherAreNumberedEachFromOne() async throws {
+        try await withProxy { fixture in
+            let client = try CompressingClient(port: fixture.port)
+            try await client.login()
+            let command = CompressingClient.compressed(CompressingClient.packet([3] + Array("DO 1".utf8)), number: 0)
+            client.raw.send(command + command + command)
+            for _ in 1...3 {
+                let header = try await client.raw.exactly(CompressedFraming.headerBytes)
+                try #require(header.count == CompressedFraming.headerBytes)
+                let payload = try await client.raw.exactly(Int(header[0]))
+                // An OK packet alone, not compressed.
+                #expect(Array(header[1...]) == [0, 0, 1, 0, 0, 0])
+                #expect(payload.count == Int(payload[0]) + PacketFraming.headerBytes && payload[4] == 0)
             }
         }
     }
