@@ -93,7 +93,10 @@ import Testing
             ["WARNINGS", "warning_count", "FOUND_ROWS()", "ROW_COUNT()"].contains { text.contains($0) }
         }
         var usesSessionState: Bool {
-            let names = ["DO ", "_LOCK(", "PREPARE", "EXECUTE", "TEMPORARY", " tt", "SELECT @", "SET @", " @x", "CALL"]
+            let names = [
+                "DO ", "_LOCK(", "PREPARE", "EXECUTE", "TEMPORARY", " tt", "SELECT @", "SET @", " @x", "CALL",
+                "LAST_INSERT_ID",
+            ]
             return names.contains { text.contains($0) } && !text.contains("@@")
         }
         /// Were it not refused for a missing table or right, which the proxy does not know.

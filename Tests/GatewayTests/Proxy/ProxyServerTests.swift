@@ -232,6 +232,24 @@ import Testing
         }
     }
 
+    @Test("What only the session at the leader knows is refused in a READ ONLY transaction at the replica, not made up")
+    func insertIDsOfReaders() async throws {
+        try await withProxy { fixture, _ in
+            try await withSession(fixture.configuration) { session throws(SQLError) in
+                try session.query("CREATE OR REPLACE TABLE li (id INT AUTO_INCREMENT PRIMARY KEY)")
+                try session.query("INSERT INTO li VALUES (7)")
+                try session.query("INSERT INTO li VALUES ()")
+                try session.query("START TRANSACTION READ ONLY")
+                for text in ["SELECT LAST_INSERT_ID()", "SELECT @@session.last_insert_id", "SELECT @@identity"] {
+                    let error = #expect(throws: SQLError.self) { try session.query(text) }
+                    #expect(error?.errno == 1792, "\(text)")
+                }
+                try session.query("COMMIT")
+                #expect(try session.query("SELECT LAST_INSERT_ID()").rows == [["8"]])
+            }
+        }
+    }
+
     @Test("LOAD DATA LOCAL, several statements and several results, through the mariadb client")
     func client() async throws {
         try await withProxy { fixture, _ in

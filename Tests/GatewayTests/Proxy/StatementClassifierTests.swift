@@ -99,6 +99,10 @@ import Testing
         #expect(summary("SET @a = 1").effects.contains(.userVariables))
         #expect(summary("SELECT GET_LOCK('a', 1)").effects.contains(.serverState))
         #expect(summary("LOCK TABLES a READ").effects.contains(.tableLocks))
+        for text in ["SELECT LAST_INSERT_ID()", "SELECT @@identity", "SELECT @@session.last_insert_id"] {
+            #expect(summary(text).effects == .lastInsertID)
+        }
+        #expect(summary("SELECT identity, last_insert_id FROM t").effects.isEmpty)
         #expect(summary("UNLOCK TABLES").verb == .unlockTables)
         for text in ["BEGIN", "START TRANSACTION", "LOCK TABLES a READ", "CREATE TABLE t (a INT)", "TRUNCATE t"] {
             #expect(summary(text).effects.contains(.endsTransaction), "\(text)")

@@ -21,6 +21,8 @@ enum Keyword: UInt8, Sendable {
     case lastStatementFunction
     /// FOUND_ROWS(): about the last one that did not fail.
     case foundRows
+    /// LAST_INSERT_ID(), `@@last_insert_id`, `@@identity`: the session's own, where it writes.
+    case lastInsertID
 
     static func of(_ bytes: some Collection<UInt8>) -> Keyword? { WordKey(bytes).flatMap { table[$0] } }
 
@@ -66,6 +68,7 @@ enum Keyword: UInt8, Sendable {
         (WordKey("GET_LOCK"), .namedLock),
         (WordKey("WARNING_COUNT"), .lastStatementFunction), (WordKey("ERROR_COUNT"), .lastStatementFunction),
         (WordKey("FOUND_ROWS"), .foundRows), (WordKey("ROW_COUNT"), .lastStatementFunction),
+        (WordKey("LAST_INSERT_ID"), .lastInsertID), (WordKey("IDENTITY"), .lastInsertID),
     ]
 
     private static let structure: [(WordKey, Keyword)] = [

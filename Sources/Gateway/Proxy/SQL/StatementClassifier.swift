@@ -114,10 +114,15 @@ struct StatementClassifier {
         while let (token, keyword) = advance() {
             if Self.forbidsReplica(token, keyword, after: last) { summary.route = max(summary.route, .leader) }
             switch token.kind {
-            case .systemVariable: summary.route = max(summary.route, routeOfVariable(token))
+            case .systemVariable:
+                let variable = keywordOfVariable(token)
+                // `@@warning_count` and `@@error_count` are the last statement's.
+                summary.route = max(summary.route, variable == .lastStatementFunction ? .asBefore : .anywhere)
+                if variable == .lastInsertID { summary.effects.insert(.lastInsertID) }
             case .symbol(UInt8(ascii: "(")):
                 summary.route = max(summary.route, routeOfCall())
                 if last?.keyword == .foundRows { summary.asksFoundRows = true }
+                if last?.keyword == .lastInsertID { summary.effects.insert(.lastInsertID) }
             default: break
             }
             if keyword == .into || keyword == .next || keyword == .sequenceValue || token.kind == .executableComment {
@@ -160,11 +165,9 @@ struct StatementClassifier {
         }
     }
 
-    /// `@@warning_count` and `@@error_count` are the last statement's.
-    private func routeOfVariable(_ token: SQLToken) -> StatementRoute {
+    private func keywordOfVariable(_ token: SQLToken) -> Keyword? {
         let name = bytes[token.range].dropFirst(2)
-        let word = name.lastIndex(of: UInt8(ascii: ".")).map { name[($0 + 1)...] } ?? name
-        return Keyword.of(word) == .lastStatementFunction ? .asBefore : .anywhere
+        return Keyword.of(name.lastIndex(of: UInt8(ascii: ".")).map { name[($0 + 1)...] } ?? name)
     }
 
     private mutating func show() -> StatementSummary {
@@ -282,13 +285,12 @@ extension StatementClassifier {
 
     /// `@@session.timestamp = …` and its like.
     private func noteAssigned(_ token: SQLToken, _ summary: inout StatementSummary) {
-        let name = bytes[token.range].dropFirst(2)
-        let word = name.lastIndex(of: UInt8(ascii: ".")).map { name[($0 + 1)...] } ?? name
-        switch Keyword.of(word) {
+        switch keywordOfVariable(token) {
         case .timestamp, .randomSeed: summary.effects.insert(.leaderOnly)
         case .sessionTrack: summary.effects.insert(.tracking)
         default: break
         }
+        let name = bytes[token.range].dropFirst(2)
         if name.count > 6, Keyword.of(name.prefix(6)) == .global { summary.effects.insert(.writes) }
     }
 

@@ -34,6 +34,8 @@ struct StatementEffects: OptionSet, Hashable, Sendable {
     static let tableLocks = StatementEffects(rawValue: 1 << 8)
     /// Commits the transaction before it, whatever that was: BEGIN, LOCK TABLES, definitions.
     static let endsTransaction = StatementEffects(rawValue: 1 << 9)
+    /// Asks for the number that the session's last insert was given.
+    static let lastInsertID = StatementEffects(rawValue: 1 << 10)
 }
 
 /// What kind of statement a command is; of several the first counts, and ``StatementSummary/isSingle`` is false.

@@ -245,7 +245,9 @@ extension ProxySession: BackendOwner {
             state.changedNames(String(buffer: text))
             backend.syncedVersion = state.version
         }
-        var effects = request.summary.effects.subtracting([.opaque, .writes, .tracking, .endsTransaction])
+        var effects = request.summary.effects.subtracting([
+            .opaque, .writes, .tracking, .endsTransaction, .lastInsertID,
+        ])
         // What SET TRANSACTION said waits at the leader until a statement has had a transaction there. One that fails may not have come
         // as far, one that reads may have read nothing of an engine with transactions, one that is only prepared has done nothing.
         if !failed, request.command != Command.prepare, request.summary.endsWaitForTransaction {

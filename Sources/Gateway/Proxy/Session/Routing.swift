@@ -26,11 +26,14 @@ struct Routing {
 
     func place(_ summary: StatementSummary, wantsLeader: Bool) -> Place {
         if isReadingAtReplica {
-            let foreign = summary.effects.intersection([.userVariables, .temporaryTable, .serverState])
+            let foreign = summary.effects.intersection([
+                .userVariables, .temporaryTable, .serverState, .lastInsertID,
+            ])
             if !foreign.isEmpty {
                 return .refuse(
-                    "this READ ONLY transaction runs on a replica, where user variables, temporary tables and locks "
-                        + "of the session are not; end it first, or SET @wolfscale_consistency = 'leader'")
+                    "this READ ONLY transaction runs on a replica, where user variables, temporary tables, locks and "
+                        + "LAST_INSERT_ID() of the session are not; end it first, or SET @wolfscale_consistency = 'leader'"
+                )
             }
             return .replica
         }
