@@ -69,6 +69,11 @@ import Testing
                 try session.query("DESCRIBE fr")
                 do throws(SQLError) { try session.query("SELECT * FROM nowhere") } catch {}
                 #expect(try session.query("SELECT FOUND_ROWS()").scalar == "4")
+                // Nor does SET, which the leader is sent first, change it.
+                try session.query("SELECT 1 UNION SELECT 2")
+                try session.query("SET autocommit = 1")
+                do throws(SQLError) { try session.query("SELECT * FROM nowhere") } catch {}
+                #expect(try session.query("SELECT FOUND_ROWS()").scalar == "2")
             }
         }
     }
@@ -240,7 +245,10 @@ import Testing
                 try session.query("INSERT INTO li VALUES (7)")
                 try session.query("INSERT INTO li VALUES ()")
                 try session.query("START TRANSACTION READ ONLY")
-                for text in ["SELECT LAST_INSERT_ID()", "SELECT @@session.last_insert_id", "SELECT @@identity"] {
+                for text in [
+                    "SELECT LAST_INSERT_ID()", "SELECT @@session.last_insert_id", "SELECT @@identity",
+                    "SET timestamp = 5",
+                ] {
                     let error = #expect(throws: SQLError.self) { try session.query(text) }
                     #expect(error?.errno == 1792, "\(text)")
                 }

@@ -240,6 +240,11 @@ extension ProxySession: BackendOwner {
         pump()
     }
 
+    /// FOUND_ROWS() is as before after these.
+    private static let keepsFoundRows: [StatementVerb] = [
+        .set, .begin, .beginReadOnly, .commit, .rollback, .unlockTables,
+    ]
+
     private func settle(_ request: ClientCommand, _ backend: BackendConnection, failed: Bool) {
         if setsNames(request), !failed, let text = request.text {
             state.changedNames(String(buffer: text))
@@ -256,7 +261,7 @@ extension ProxySession: BackendOwner {
         // One that can't be prepared is what a client asks about: SHOW WARNINGS.
         if failed {
             wasAtReplica = backend.isReplica
-        } else if request.command != Command.prepare {
+        } else if request.command != Command.prepare, !Self.keepsFoundRows.contains(request.summary.verb) {
             succeededAtReplica = backend.isReplica
         }
         if failed { effects.subtract([.temporaryTable, .nextTransaction, .leaderOnly, .tableLocks]) }

@@ -27,12 +27,13 @@ struct Routing {
     func place(_ summary: StatementSummary, wantsLeader: Bool) -> Place {
         if isReadingAtReplica {
             let foreign = summary.effects.intersection([
-                .userVariables, .temporaryTable, .serverState, .lastInsertID,
+                .userVariables, .temporaryTable, .serverState, .leaderOnly, .lastInsertID,
             ])
             if !foreign.isEmpty {
                 return .refuse(
-                    "this READ ONLY transaction runs on a replica, where user variables, temporary tables, locks and "
-                        + "LAST_INSERT_ID() of the session are not; end it first, or SET @wolfscale_consistency = 'leader'"
+                    "this READ ONLY transaction runs on a replica, where user variables, temporary tables, locks, "
+                        + "the role, the timestamp and LAST_INSERT_ID() of the session are not; end it first, "
+                        + "or SET @wolfscale_consistency = 'leader'"
                 )
             }
             return .replica
