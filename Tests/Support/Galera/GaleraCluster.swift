@@ -70,14 +70,30 @@ public final class GaleraCluster: @unchecked Sendable {
     private func letGo(of node: GaleraNode) throws {
         let others = nodes.filter { $0 !== node && $0.isRunning }
         if others.isEmpty { return }
-        try Lab.eventually("the others have let go of \(node.name)", within: .seconds(60)) {
-            others.contains { other in
-                do {
-                    let size = try Int(other.wsrep("cluster_size")) ?? .max
-                    return try other.wsrep("cluster_status") == "Primary" && size <= others.count
-                } catch { return false }
+        var isBootstrapped = false
+        try Lab.eventually("the others have let go of \(node.name)", within: .seconds(60), every: .milliseconds(500)) {
+            let states = others.compactMap(\.component)
+            if states.contains(where: { $0.isPrimary && $0.size <= others.count }) { return true }
+            // Both have found each other again, and neither knows any more that they are the majority.
+            if !isBootstrapped, states.count == others.count,
+                states.allSatisfy({ !$0.isPrimary && $0.size == others.count })
+            {
+                isBootstrapped = true
+                try bootstrap(others)
             }
+            return false
         }
+    }
+
+    /// What an administrator does when the nodes that are left did not agree in time that the others are gone (Galera's "install timer
+    /// expired"): the one that has come furthest makes the primary component anew.
+    private func bootstrap(_ nodes: [GaleraNode]) throws {
+        let best = try nodes.max { try Int($0.wsrep("last_committed")) ?? 0 < Int($1.wsrep("last_committed")) ?? 0 }
+        guard let best else { return }
+        Lab.tell("\(best.name) is told to make the primary component anew")
+        let session = try best.administrator()
+        defer { session.close() }
+        try session.query("SET GLOBAL wsrep_provider_options = 'pc.bootstrap=YES'")
     }
 
     /// Until it is in sync. One that gives up on its way (its donor was lost, the group had not let go of its earlier life) is started again, as

@@ -145,6 +145,12 @@ public final class GaleraNode: Sendable {
         return try session.query("SHOW GLOBAL STATUS LIKE 'wsrep_\(name)'").rows.first?[1] ?? ""
     }
 
+    /// What it is part of; nil while it does not answer.
+    var component: (isPrimary: Bool, size: Int)? {
+        guard let status = try? wsrep("cluster_status"), let size = try? wsrep("cluster_size") else { return nil }
+        return (status == "Primary", Int(size) ?? .max)
+    }
+
     public var isSynced: Bool {
         guard isRunning, let state = try? wsrep("local_state_comment"), let ready = try? wsrep("ready") else {
             return false
