@@ -67,7 +67,8 @@ int wolfscale_wait_readable(const int *descriptors, unsigned count, long long na
 
 #include <malloc.h>
 
-void wolfscale_tune_allocator(int mapped_from, int arenas) {
+void wolfscale_tune_allocator(int mapped_from, int kept, int arenas) {
     mallopt(M_MMAP_THRESHOLD, mapped_from);
+    mallopt(M_TRIM_THRESHOLD, kept);
     mallopt(M_ARENA_MAX, arenas);
 }

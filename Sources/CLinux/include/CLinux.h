@@ -22,5 +22,5 @@ int wolfscale_socket_in(const char *path, int domain, int type);
 int wolfscale_wait_readable(const int *descriptors, unsigned count, long long nanoseconds);
 
 /// `mallopt(3)`: allocations of `mapped_from` bytes and more are mapped one by one and go back to the system when they are freed; the
-/// others come from at most `arenas` arenas.
-void wolfscale_tune_allocator(int mapped_from, int arenas);
+/// others come from at most `arenas` arenas, each of which keeps up to `kept` free bytes at its end.
+void wolfscale_tune_allocator(int mapped_from, int kept, int arenas);

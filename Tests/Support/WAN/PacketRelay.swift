@@ -10,7 +10,8 @@ public enum LineDirection: Int, Sendable, CaseIterable {
     case inward = 1
 }
 
-/// Moves packets between the TUN devices of several sites, on a thread of its own that is woken to the microsecond.
+/// Moves packets between the TUN devices of several sites, on a thread of its own that is woken to the microsecond, or, for less
+/// of the processor, by groups as a network card's coalesced interrupts are.
 ///
 /// What leaves a site goes through that site's ``LineModel``; then the last byte of the destination says which site gets it. Sites are
 /// counted from 1, as in their addresses.
@@ -24,12 +25,16 @@ final class PacketRelay: Sendable {
         /// Sites that nothing reaches.
         var deaf: Set<Int> = []
     }
+    private let coalescing: UInt64
     private let state: Mutex<State>
     private let stopping = Atomic(false)
     private let ended = DispatchSemaphore(value: 0)
 
     /// Takes the descriptors over and closes them in the end.
-    init(sites tuns: [Int32], mtu: Int, line: Line, seed: UInt64) {
+    ///
+    /// - Parameter coalescing: Nanoseconds by which a packet may be late at most so that others go with it.
+    init(sites tuns: [Int32], mtu: Int, line: Line, coalescing: UInt64 = 0, seed: UInt64) {
+        self.coalescing = coalescing
         state = Mutex(State(models: tuns.indices.map { LineModel(line, seed: seed &+ UInt64($0) &* 0x9e37_79b9) }))
         let thread = Thread { [self] in
             Self.askForRealTime()
@@ -111,6 +116,7 @@ final class PacketRelay: Sendable {
             let due = pipes.compactMap { $0.queue.nextDue }.min() ?? .max
             let pause = due > now ? min(due - now, Self.pauseMax) : 0
             _ = wolfscale_wait_readable(inputs, UInt32(inputs.count), Int64(pause))
+            if coalescing > 0 { _ = wolfscale_wait_readable(nil, 0, Int64(coalescing)) }
         }
     }
 

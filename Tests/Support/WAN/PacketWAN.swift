@@ -39,7 +39,11 @@ public final class PacketWAN: HostNetwork {
     /// - Parameters:
     ///   - line: Of every site, outwards.
     ///   - congestion: As in ``setCongestion(_:)``; nil: what the machine does.
-    public init(_ line: Line, sites: Int = 2, congestion: String? = nil, seed: UInt64 = 1, mtu: Int = 1_500) throws {
+    ///   - coalescing: By how much a packet may be late at most, so that others go with it and the line takes less of the processor.
+    public init(
+        _ line: Line, sites: Int = 2, congestion: String? = nil, coalescing: Duration = .zero, seed: UInt64 = 1,
+        mtu: Int = 1_500
+    ) throws {
         if let obstacle = Self.obstacle { throw LabError(obstacle) }
         precondition((2...Self.sitesMax).contains(sites), "\(sites) sites; there can be 2 to \(Self.sitesMax)")
         NetworkNamespace.sweep(prefix: Self.namePrefix)
@@ -60,7 +64,8 @@ public final class PacketWAN: HostNetwork {
             throw error
         }
         namespaces = made
-        relay = PacketRelay(sites: tuns, mtu: mtu, line: line, seed: seed)
+        relay = PacketRelay(
+            sites: tuns, mtu: mtu, line: line, coalescing: UInt64(coalescing / .nanoseconds(1)), seed: seed)
         guard let congestion else { return }
         do { try setCongestion(congestion) } catch {
             remove()
