@@ -21,7 +21,8 @@ public final class ReadsBetweenFlushes: ChannelDuplexHandler {
     /// A flush may bring about another one.
     private var flushes = 0
     private var isReleasing = false
-    private var held: CircularBuffer<Event> = []
+    /// An empty `CircularBuffer` would take half a kilobyte on every connection, for what hardly ever happens.
+    private var held: [Event] = []
 
     public init() {}
 
@@ -48,7 +49,14 @@ public final class ReadsBetweenFlushes: ChannelDuplexHandler {
     private func release(_ context: ChannelHandlerContext) {
         guard !isReleasing else { return }
         isReleasing = true
-        while let event = held.popFirst() { fire(event, context) }
+        // More may come to it meanwhile.
+        var next = 0
+        while next < held.count {
+            let event = held[next]
+            next += 1
+            fire(event, context)
+        }
+        held = []
         isReleasing = false
     }
 

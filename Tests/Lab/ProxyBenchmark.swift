@@ -136,15 +136,18 @@ struct ProxyBenchmark: ParsableCommand {
             sessions.append(session)
         }
         let after = ProcessUsage.residentMB(pid)
+        let each = ((after - before) * 1_000 / Double(idle)).rounded(1)
         if json {
             try printJSON([
                 "idle_clients": idle, "rss_mb_before": before.rounded(1), "rss_mb": after.rounded(1),
+                "kb_per_client": each,
                 "leader_rss_mb_before": leaderBefore.rounded(1),
                 "leader_rss_mb": ProcessUsage.residentMB(leaderPID).rounded(1), "tunnel": tunnel,
             ])
         } else {
             printLine(
-                "\(idle) idle clients: agent's memory \(before.rounded(1)) → \(after.rounded(1)) MB, the leader's "
+                "\(idle) idle clients: agent's memory \(before.rounded(1)) → \(after.rounded(1)) MB "
+                    + "(\(each) KB a client), the leader's "
                     + "\(leaderBefore.rounded(1)) → \(ProcessUsage.residentMB(leaderPID).rounded(1)) MB")
         }
         for session in sessions { session.close() }

@@ -36,6 +36,7 @@ public struct TCPDialler: BackendDialler {
             .channelOption(.socketOption(.so_keepalive), value: 1)
             .channelOption(.writeBufferWaterMark, value: ProxyBuffers.waterMark)
             .channelOption(.recvAllocator, value: ProxyBuffers.reads)
+            .channelOption(.maxMessagesPerRead, value: ProxyBuffers.messagesPerRead)
             .channelInitializer(initializer)
             .connect(host: host, port: port)
     }
@@ -47,10 +48,4 @@ struct UnreachableBackend: Error, CustomStringConvertible {
         "the database of \(address) listens on its own loopback only; set proxy.tunnel = true on all members, or let it listen "
             + "on an address that the others reach"
     }
-}
-
-/// What one connection may hold: reads grow with the stream, writes stop the other side's reading.
-enum ProxyBuffers {
-    static let waterMark = ChannelOptions.Types.WriteBufferWaterMark(low: 64 << 10, high: 256 << 10)
-    static let reads = AdaptiveRecvByteBufferAllocator(minimum: 1 << 10, initial: 2 << 10, maximum: 128 << 10)
 }

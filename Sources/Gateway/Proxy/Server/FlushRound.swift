@@ -12,6 +12,8 @@ protocol FlushOwner: AnyObject {
 final class FlushRound {
     private let eventLoop: any EventLoop
     private var owners: [any FlushOwner] = []
+    /// The array of the round before, empty, for the next one.
+    private var spare: [any FlushOwner] = []
 
     init(on eventLoop: any EventLoop) { self.eventLoop = eventLoop }
 
@@ -24,9 +26,12 @@ final class FlushRound {
     }
 
     private func end() {
-        // A flush may bring about reads, which may write.
-        let round = owners
-        owners.removeAll(keepingCapacity: true)
+        // A flush may bring about reads, which may write: that is for another round.
+        var round = owners
+        owners = spare
+        spare = []
         for owner in round { owner.flushNow() }
+        round.removeAll(keepingCapacity: true)
+        spare = round
     }
 }

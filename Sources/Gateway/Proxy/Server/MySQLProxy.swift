@@ -93,6 +93,7 @@ public final class MySQLProxy: Service {
             .childChannelOption(.socketOption(.so_keepalive), value: 1)
             .childChannelOption(.writeBufferWaterMark, value: ProxyBuffers.waterMark)
             .childChannelOption(.recvAllocator, value: ProxyBuffers.reads)
+            .childChannelOption(.maxMessagesPerRead, value: ProxyBuffers.messagesPerRead)
             .childChannelInitializer { [shared, logger] channel in
                 guard let worker = workers[ObjectIdentifier(channel.eventLoop)] else {
                     preconditionFailure("a connection on a loop without a worker")

@@ -205,7 +205,7 @@ extension ProxySession {
         state.flags = backend.loginFlags.subtracting(.sessionStateChanged)
         worker.learned(version: backend.serverVersion)
         answerOK(sequence: sequence)
-        input.discardReadBytes()
+        if input.readableBytes == 0 { input = ByteBuffer() } else { input.discardReadBytes() }
         if isToCompress, compression == nil { compress() } else { pump() }
     }
 
