@@ -53,6 +53,60 @@ extension LabTests {
             }
         }
 
+        @Test func sessionsAreSharedAmongTheFollowersByWeightAndOutliveOne() throws {
+            try LabTests.withCluster("spread") { cluster in
+                let administrator = try cluster.leader().administrator()
+                try administrator.query("CREATE USER router@'127.0.0.1' IDENTIFIED BY 'routes'")
+                try administrator.query("GRANT SELECT ON mysql.global_priv TO router@'127.0.0.1'")
+                administrator.close()
+                let followers = try cluster.followers()
+                let (heavy, light) = (try #require(followers.first), try #require(followers.last))
+                let proxy = try StandaloneProxy(
+                    in: cluster.folder, member: light, user: "router", password: "routes",
+                    more: ["read_weights = [\"\(heavy.id)=3\", \"nobody=1\"]"])
+                defer { proxy.end() }
+                func logs(_ words: String...) throws -> Bool {
+                    try String(contentsOfFile: proxy.log, encoding: .utf8).split(separator: "\n").contains { line in
+                        words.allSatisfy { line.contains($0) }
+                    }
+                }
+                try Lab.eventually("the proxy knows both followers") {
+                    try logs("clients go", "127.0.0.1:\(heavy.databasePort) (weight 3)", ":\(light.databasePort)")
+                }
+                try Lab.eventually("the name that nobody has is found") { try logs("no member", "nobody") }
+                let sessions = try (0..<16).map { _ in try proxy.client() }
+                func places() throws -> [Int] {
+                    try sessions.map { try place($0) }
+                }
+                let first = try places()
+                let atHeavy = first.filter { $0 == heavy.databasePort }.count
+                // 12 and 4, were both event loops to get eight sessions each.
+                #expect((10...14).contains(atHeavy), "\(first)")
+                #expect(first.allSatisfy { $0 == heavy.databasePort || $0 == light.databasePort }, "\(first)")
+                #expect(try places() == first, "sessions do not wander")
+
+                heavy.endAgent(SIGKILL)
+                heavy.signalDatabase(SIGKILL)
+                // No error is allowed from here on.
+                try Lab.eventually("all read at the other follower") {
+                    try places().allSatisfy { $0 == light.databasePort }
+                }
+                try heavy.start(.again)
+                try Lab.eventually("new sessions read at the one that is back", within: .seconds(60)) {
+                    let session = try proxy.client()
+                    defer { session.close() }
+                    return try place(session) == heavy.databasePort
+                }
+                #expect(try places().allSatisfy { $0 == light.databasePort }, "nobody moves back")
+            }
+        }
+
+        /// The port of the database that answers a session's reads. `@@port` may be asked anywhere.
+        private func place(_ session: SQLSession) throws -> Int {
+            let variable = "SELECT variable_value FROM information_schema.global_variables WHERE variable_name = 'PORT'"
+            return try Int(session.query(variable).scalar ?? "") ?? 0
+        }
+
         /// How many SELECT statements a server has had.
         private func reads(_ node: LabNode) throws -> Int {
             let row = try node.administrator().query("SHOW GLOBAL STATUS LIKE 'Com_select'").rows.first

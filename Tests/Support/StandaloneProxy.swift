@@ -11,13 +11,15 @@ public final class StandaloneProxy: @unchecked Sendable {
     /// - Parameters:
     ///   - member: the one whose API it is told.
     ///   - user: may read `mysql.global_priv` at the databases.
-    public init(in folder: String, member: LabNode, user: String, password: String) throws {
+    ///   - more: lines for `[proxy]`.
+    public init(in folder: String, member: LabNode, user: String, password: String, more: [String] = []) throws {
         port = try Lab.freePort()
         log = folder + "/proxy.log"
         let file = folder + "/proxy.toml"
         try """
         [proxy]
         members = ["\(member.host):\(member.apiPort)"]
+        \(more.joined(separator: "\n"))
         [database]
         user = "\(user)"
         password = "\(password)"

@@ -152,8 +152,11 @@ struct Configuration: Sendable, Equatable {
         var proxyProtocolToServer = false
         var tunnel = false
         var pool = 0
-        /// Of a standalone proxy.
+        /// Of a standalone proxy, as the next two.
         var members: [String] = []
+        var nearestWindowMs = 15
+        /// `NODE=WEIGHT` each.
+        var readWeights: [String] = []
     }
 
     enum LogLevel: String, Sendable, CaseIterable { case trace, debug, info, notice, warning, error, critical }

@@ -204,6 +204,9 @@ enum ConfigurationRules {
                         "proxy.members is missing: name the HTTP APIs of some members, as [\"db1:8080\", \"db2:8080\"]"
                 ))
         }
+        if let problem = ReadWeights.problem(configuration.proxy.readWeights) {
+            violations.append(Violation(key: "proxy.read_weights", message: problem))
+        }
         if configuration.proxy.tunnel {
             violations.append(
                 Violation(

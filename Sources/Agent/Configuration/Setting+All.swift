@@ -233,6 +233,13 @@ extension Setting {
         .list(
             "proxy", "members", \.proxy.members, kind: .addresses,
             "For `wolfscale proxy` alone: HTTP APIs of some members, as [\"db1:8080\", \"db2:8080\"]."),
+        .integer(
+            "proxy", "nearest_window_ms", \.proxy.nearestWindowMs, 0...10_000,
+            "For `wolfscale proxy` alone: followers so much further away than the nearest share the reads with it."),
+        .list(
+            "proxy", "read_weights", \.proxy.readWeights,
+            "For `wolfscale proxy` alone: followers' shares of the sessions, as [\"db2=3\", \"db3=0\"]; 1 if not named, 0: never read."
+        ),
     ]
 
     private static let log: [Setting] = [

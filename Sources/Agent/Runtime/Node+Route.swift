@@ -12,7 +12,8 @@ extension Node {
         let lease = isPrimary ? raft.leaderKnownUntil.map { $0.duration(since: Consensus.now) } ?? .zero : .zero
         let leader = raft.leader.flatMap { raft.membership[$0]?.id }
         return NodeRoute(
-            clusterID: identity.clusterID, number: identity.number, term: raft.term,
+            clusterID: identity.clusterID, number: identity.number, node: raft.membership[identity.number]?.id,
+            term: raft.term,
             // One that has lost its leadership is none any more, whatever its database still is.
             database: state == "primary" && !isPrimary ? "fencing" : state,
             address: driver == nil ? nil : configuration.advertisedSQL, lagSeconds: lagSeconds,

@@ -55,7 +55,7 @@ final class ProxyTopology {
         } else {
             leaderlessSince = leaderlessSince ?? Consensus.now
         }
-        view.replica = replica
+        view.replicas = replica.map { [ProxyView.Replica(address: $0)] } ?? []
         return view
     }
 

@@ -16,6 +16,7 @@ final class ClusterPoller: Service {
         var known: Set<String> = []
         var told: ProxyView?
         var complaints: [String: String] = [:]
+        var hasCheckedNames = false
     }
 
     private static let interval = Duration.milliseconds(200)
@@ -39,7 +40,7 @@ final class ClusterPoller: Service {
     ///   - onChange: called with each new view.
     ///   - onLease: called with the time for which the leader is known to be the only one.
     init(
-        members: [String], token: String?, trust: APITrust, stalenessMax: Duration?, logger: Logger,
+        members: [String], token: String?, trust: APITrust, rules: RouteTable.Rules, logger: Logger,
         onChange: @escaping @Sendable (ProxyView) -> Void, onLease: @escaping @Sendable (Duration) -> Void
     ) {
         self.token = token
@@ -47,7 +48,7 @@ final class ClusterPoller: Service {
         self.logger = logger
         self.onChange = onChange
         self.onLease = onLease
-        state = Mutex(State(table: RouteTable(stalenessMax: stalenessMax)))
+        state = Mutex(State(table: RouteTable(rules)))
         (found, finding) = AsyncStream.makeStream(
             of: String.self, bufferingPolicy: .bufferingOldest(RouteTable.membersMax))
         learn(members)
@@ -112,7 +113,20 @@ final class ClusterPoller: Service {
             logger.notice("a member answers", metadata: ["api": "\(member)"])
         }
         learn(answer.route.members)
+        checkNames()
         tell()
+    }
+
+    /// When all have answered, a weight for nobody is a misspelt name.
+    private func checkNames() {
+        let unknown = state.withLock { state -> [String] in
+            guard !state.hasCheckedNames, state.table.members == state.known.count else { return [] }
+            state.hasCheckedNames = true
+            return state.table.unknownNames
+        }
+        for name in unknown {
+            logger.warning("proxy.read_weights names a node that is no member", metadata: ["node": "\(name)"])
+        }
     }
 
     /// Once for each reason, until it answers again.

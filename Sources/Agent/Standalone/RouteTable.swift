@@ -17,17 +17,37 @@ struct RouteTable {
     static let answerLifetime = Duration.seconds(3)
     static let membersMax = 64
 
-    /// nil for no bound.
-    let stalenessMax: Duration?
+    /// How replicas are chosen.
+    struct Rules {
+        /// nil for no bound.
+        var stalenessMax: Duration?
+        /// Replicas so much further away than the nearest are as good as it.
+        var nearestWindow = Duration.milliseconds(15)
+        /// By nodes' names; 1 for the others, 0: never read.
+        var weights: [String: Int] = [:]
+    }
+
+    let rules: Rules
     private(set) var clusterID: String?
     /// By the address of their APIs.
     private var answers: [String: Answer] = [:]
     private var leader: (number: NodeNumber, term: Term, address: String)?
     private var epoch: UInt64 = 0
-    private var replica: NodeNumber?
+    private var distances: [String: Distance] = [:]
+    /// Where sessions read now.
+    private var reading: Set<NodeNumber> = []
     private var leaderlessSince: Instant?
 
-    init(stalenessMax: Duration?) { self.stalenessMax = stalenessMax }
+    init(_ rules: Rules) { self.rules = rules }
+
+    /// How many APIs have answered.
+    var members: Int { answers.count }
+
+    /// Those with a weight of whom no answer has come.
+    var unknownNames: [String] {
+        let known = answers.values.compactMap(\.route.node)
+        return rules.weights.keys.filter { !known.contains($0) }.sorted()
+    }
 
     /// - Returns: why it is not taken; nil when it is.
     mutating func heard(_ answer: Answer, from api: String) -> String? {
@@ -36,6 +56,7 @@ struct RouteTable {
         }
         clusterID = answer.route.clusterID
         answers[api] = answer
+        distances[api, default: Distance()].measured(answer.roundTrip)
         return nil
     }
 
@@ -55,7 +76,7 @@ struct RouteTable {
         } else {
             leaderlessSince = leaderlessSince ?? now
         }
-        view.replica = chooseReplica(fresh, now: now)
+        view.replicas = chooseReplicas(now: now)
         return view
     }
 
@@ -83,20 +104,51 @@ struct RouteTable {
         return newest.route.reason.isEmpty ? "the leader is changing" : newest.route.reason
     }
 
-    /// The nearest that is fresh enough; kept for as long as it is, so that sessions do not wander.
-    private mutating func chooseReplica(_ fresh: [Answer], now: Instant) -> BackendAddress? {
-        let fit = fresh.filter { $0.route.database == "replica" && $0.route.address != nil && isFresh($0, now: now) }
-        let chosen =
-            fit.first { $0.route.number == replica }
-            ?? fit.min { ($0.roundTrip, $0.route.number.rawValue) < ($1.roundTrip, $1.route.number.rawValue) }
-        replica = chosen?.route.number
-        return chosen?.route.address.flatMap { PeerAddress($0) }.map { .tcp(host: $0.host, port: $0.port) }
+    /// The nearest of those that are fresh enough, and all that are hardly further away. One that is read stays until it is clearly too
+    /// far, so that sessions do not wander.
+    private mutating func chooseReplicas(now: Instant) -> [ProxyView.Replica] {
+        var fit: [(number: NodeNumber, replica: ProxyView.Replica, distance: Duration)] = []
+        for (api, answer) in answers where now.duration(since: answer.askedAt) < Self.answerLifetime {
+            let weight = answer.route.node.flatMap { rules.weights[$0] } ?? 1
+            guard answer.route.database == "replica", weight > 0, isFresh(answer, now: now),
+                let address = answer.route.address.flatMap({ PeerAddress($0) }),
+                let distance = distances[api]?.shortest
+            else { continue }
+            let replica = ProxyView.Replica(address: .tcp(host: address.host, port: address.port), weight: weight)
+            fit.append((answer.route.number, replica, distance))
+        }
+        let nearest = fit.map(\.distance).min() ?? .zero
+        let window = rules.nearestWindow
+        fit.removeAll { $0.distance - nearest > (reading.contains($0.number) ? window + window / 2 : window) }
+        reading = Set(fit.map(\.number))
+        return fit.sorted { $0.number.rawValue < $1.number.rawValue }.map(\.replica)
     }
 
+    /// What was said has aged since, and without a leader nobody knows how much is missing.
     private func isFresh(_ answer: Answer, now: Instant) -> Bool {
-        guard let stalenessMax else { return true }
+        guard let stalenessMax = rules.stalenessMax else { return true }
         guard let lag = answer.route.lagSeconds else { return false }
         let leaderless = leaderlessSince.map { now.duration(since: $0) } ?? .zero
-        return .seconds(lag) + leaderless <= stalenessMax
+        return .seconds(lag) + max(leaderless, now.duration(since: answer.askedAt)) <= stalenessMax
     }
+}
+
+/// How far away a member is: the shortest of its latest round trips, since what comes on top of it is work and queues, and a
+/// connection that had to be made first.
+private struct Distance {
+    /// About half a minute of questions.
+    private static let kept = 128
+    private var roundTrips: [Duration] = []
+    private var next = 0
+
+    mutating func measured(_ roundTrip: Duration) {
+        if roundTrips.count < Self.kept {
+            roundTrips.append(roundTrip)
+        } else {
+            roundTrips[next] = roundTrip
+        }
+        next = (next + 1) % Self.kept
+    }
+
+    var shortest: Duration? { roundTrips.min() }
 }

@@ -28,7 +28,11 @@ func runStandaloneProxy(configuration: Configuration) async throws {
     let poller = ClusterPoller(
         members: configuration.proxy.members.map { usesTLS ? APIAddress.url($0, tls: true) : $0 },
         token: try configuration.apiToken(), trust: try APITrust(configuration.api.tlsCA.map { .file($0) } ?? .system),
-        stalenessMax: bound > 0 ? .seconds(bound) : nil, logger: logger
+        rules: RouteTable.Rules(
+            stalenessMax: bound > 0 ? .seconds(bound) : nil,
+            nearestWindow: .milliseconds(configuration.proxy.nearestWindowMs),
+            weights: ReadWeights.weights(configuration.proxy.readWeights)),
+        logger: logger
     ) { view in
         accounts.use(view)
         proxy.update(view)
@@ -36,7 +40,8 @@ func runStandaloneProxy(configuration: Configuration) async throws {
             "clients go",
             metadata: [
                 "writes": "\(view.leader.map { "\($0.address)" } ?? "nowhere: \(view.reason)")",
-                "reads": "\(view.replica.map { "\($0)" } ?? "as writes")",
+                "reads":
+                    "\(view.replicas.isEmpty ? "as writes" : view.replicas.map(\.description).joined(separator: ", "))",
             ])
     } onLease: { lease in
         proxy.trustLeader(for: .nanoseconds(Int64(lease / .nanoseconds(1))))

@@ -22,7 +22,9 @@ final class StandaloneAccounts: ProxyAccountSource {
     }
 
     func use(_ view: ProxyView) {
-        guard let address = view.leader?.address ?? view.replica, case .tcp(let host, let port) = address else {
+        guard let address = view.leader?.address ?? view.replicas.first?.address,
+            case .tcp(let host, let port) = address
+        else {
             return
         }
         current.withLock { current in

@@ -4,6 +4,8 @@ import ClusterCore
 public struct NodeRoute: Sendable, Hashable, Codable {
     public var clusterID: String
     public var number: NodeNumber
+    /// The node's name; nil from an older release.
+    @OrNull public var node: String?
     public var term: Term
     /// The tenure's word: `primary` takes writes, `replica` follows.
     public var database: String
@@ -19,19 +21,19 @@ public struct NodeRoute: Sendable, Hashable, Codable {
     public var members: [String]
 
     enum CodingKeys: String, CodingKey {
-        case number, term, database, address, reason, members
+        case number, node, term, database, address, reason, members
         case clusterID = "cluster_id"
         case lagSeconds = "lag_seconds"
         case leaseMS = "lease_ms"
     }
 
     public init(
-        clusterID: String, number: NodeNumber, term: Term, database: String, address: String?,
-        lagSeconds: Double? = nil,
-        leaseMS: UInt64 = 0, reason: String = "", members: [String] = []
+        clusterID: String, number: NodeNumber, node: String?, term: Term, database: String, address: String?,
+        lagSeconds: Double? = nil, leaseMS: UInt64 = 0, reason: String = "", members: [String] = []
     ) {
         self.clusterID = clusterID
         self.number = number
+        self.node = node
         self.term = term
         self.database = database
         self.address = address

@@ -26,16 +26,34 @@ public struct ProxyView: Sendable, Equatable {
         }
     }
 
+    public struct Replica: Sendable, Hashable, CustomStringConvertible {
+        public var address: BackendAddress
+        /// How many sessions read there for each of another one's: 1 and more.
+        public var weight: Int
+
+        public init(address: BackendAddress, weight: Int = 1) {
+            self.address = address
+            self.weight = weight
+        }
+
+        public var description: String { weight == 1 ? "\(address)" : "\(address) (weight \(weight))" }
+    }
+
     /// The database that takes writes; nil when none does.
     public var leader: Leader?
-    /// The replica for reads, healthy and not too far behind; nil when there is none, or when the leader is the local one.
-    public var replica: BackendAddress?
+    /// Those for reads, healthy and not too far behind, each session at one of them; none when there is none, or when the leader
+    /// is the local one.
+    public var replicas: [Replica]
     /// Why there is no leader, for error messages.
     public var reason: String
 
-    public init(leader: Leader? = nil, replica: BackendAddress? = nil, reason: String = "the proxy has just started") {
+    public init(
+        leader: Leader? = nil, replicas: [Replica] = [], reason: String = "the proxy has just started"
+    ) {
         self.leader = leader
-        self.replica = replica
+        self.replicas = replicas
         self.reason = reason
     }
+
+    func isReplica(_ address: BackendAddress) -> Bool { replicas.contains { $0.address == address } }
 }

@@ -20,6 +20,7 @@ final class ProxyWorker: @unchecked Sendable {  // all state is confined to the 
     let compressionTools = CompressionTools()
     var counters = ProxyCounters()
     private var positions: [BackendAddress: GTIDPosition] = [:]
+    private var rotation = ReplicaRotation()
 
     init(
         eventLoop: any EventLoop, configuration: ProxyConfiguration, accounts: AccountCache,
@@ -37,14 +38,17 @@ final class ProxyWorker: @unchecked Sendable {  // all state is confined to the 
 
     func update(_ view: ProxyView) {
         eventLoop.assertInEventLoop()
-        if view.replica != self.view.replica { positions = [:] }
+        if view.replicas != self.view.replicas {
+            positions = positions.filter { view.isReplica($0.key) }
+            rotation.forget(allBut: view.replicas)
+        }
         self.view = view
         pool.discard { !isCurrent($0) }
         for session in Array(sessions.values) { session.viewChanged() }
     }
 
     private func isCurrent(_ backend: BackendConnection) -> Bool {
-        backend.isReplica ? backend.address == view.replica : backend.epoch == view.leader?.epoch
+        backend.isReplica ? view.isReplica(backend.address) : backend.epoch == view.leader?.epoch
     }
 
     /// What a session in order leaves: kept for the next one, or closed.
@@ -72,6 +76,11 @@ final class ProxyWorker: @unchecked Sendable {  // all state is confined to the 
     func closeAll() {
         pool.close()
         for session in Array(sessions.values) { session.close() }
+    }
+
+    /// The replica for one more session.
+    func nextReplica(where isWanted: (BackendAddress) -> Bool) -> BackendAddress? {
+        rotation.next(of: view.replicas.filter { isWanted($0.address) })
     }
 
     /// What the replica at an address is known to have applied.

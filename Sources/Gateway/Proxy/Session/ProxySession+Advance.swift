@@ -42,8 +42,11 @@ extension ProxySession {
             wasAtReplica: summary.asksFoundRows ? succeededAtReplica : wasAtReplica)
     }
 
-    private var replicaIsUsable: Bool {
-        isReadingAtReplica || (view.replica != nil && replicaRetryAt <= NIODeadline.now())
+    var replicaIsUsable: Bool { isReadingAtReplica || view.replicas.contains { mayTry($0.address) } }
+
+    private func mayTry(_ replica: BackendAddress) -> Bool {
+        guard let retryAt = lostReplicas[replica] else { return true }
+        return retryAt <= NIODeadline.now()
     }
 
     /// Ends the command under way with an answer of the proxy's own.
@@ -80,11 +83,11 @@ extension ProxySession {
     private func readyReplica() -> BackendConnection? {
         if let replica {
             guard replica.isReady else { return nil }
-            if isReadingAtReplica || replica.address == view.replica { return replica }
+            if isReadingAtReplica || view.isReplica(replica.address) { return replica }
             replica.close()
             self.replica = nil
         }
-        guard let address = view.replica else { return nil }
+        guard let address = worker.nextReplica(where: mayTry) else { return nil }
         replica = open(address, isReplica: true, epoch: 0)
         return nil
     }

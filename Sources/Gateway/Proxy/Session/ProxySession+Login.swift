@@ -188,7 +188,7 @@ extension ProxySession {
             stopWaiting()
             leader = open(target.address, isReplica: false, epoch: target.epoch)
         } else if waitIsOver {
-            if let address = view.replica, worker.configuration.allowsStaleReads {
+            if worker.configuration.allowsStaleReads, let address = worker.nextReplica(where: { _ in true }) {
                 replica = open(address, isReplica: true, epoch: 0)
             } else {
                 refuse(1105, "HY000", "There is no leader to log in to: \(view.reason)")

@@ -79,7 +79,7 @@ extension ProxySession {
 
     /// A replica that is none any more, or too far behind.
     private func leaveOldReplica() {
-        guard phase == .ready, let replica, replica.address != view.replica, !isReadingAtReplica else { return }
+        guard phase == .ready, let replica, !view.isReplica(replica.address), !isReadingAtReplica else { return }
         guard answering === replica else {
             forget(replica)
             return forgetReplicaStatements()
@@ -88,7 +88,7 @@ extension ProxySession {
         guard let request = current, request.isRead, !request.isAnswered else { return }
         forget(replica)
         forgetReplicaStatements()
-        retry(toLeader: true)
+        retry(toLeader: view.replicas.isEmpty)
     }
 
     static let grace = TimeAmount.seconds(2)

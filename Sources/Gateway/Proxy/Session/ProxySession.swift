@@ -55,8 +55,8 @@ final class ProxySession: ChannelInboundHandler, @unchecked Sendable {  // all s
     /// Whether the last statement that did not fail ran at the replica.
     var succeededAtReplica = false
     var isReadingAtReplica = false
-    /// A replica that could not be reached is not tried again before this.
-    var replicaRetryAt = NIODeadline.uptimeNanoseconds(0)
+    /// Replicas that could not be reached are not tried again before these times.
+    var lostReplicas: [BackendAddress: NIODeadline] = [:]
 
     var current: ClientCommand?
     /// Where ``current`` was sent.
