@@ -44,7 +44,8 @@ final class ProxyFixture: Sendable {
     static func view(leader: MariaDBServer?, epoch: UInt64, replica: MariaDBServer? = nil) -> ProxyView {
         ProxyView(
             leader: leader.map { .init(address: .tcp(host: "127.0.0.1", port: $0.port), epoch: epoch) },
-            replicas: replica.map { [.init(address: .tcp(host: "127.0.0.1", port: $0.port))] } ?? [], reason: "the test has taken it away")
+            replicas: replica.map { [.init(address: .tcp(host: "127.0.0.1", port: $0.port))] } ?? [],
+            reason: "the test has taken it away")
     }
 
     private init(_ configuration: ProxyConfiguration) async throws {
