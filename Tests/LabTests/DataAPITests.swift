@@ -7,6 +7,26 @@ import Testing
 extension LabTests {
     /// Rows through the HTTP API of a real cluster.
     @Suite struct DataAPITests {
+        @Test func largeAnswersAreStreamedInBoundedMemory() throws {
+            try LabTests.withCluster("stream", nodes: 1) { cluster in
+                let node = try cluster.waitUntilWritable()
+                let agent = try #require(node.agentPID)
+                let before = ProcessUsage.peakResidentMB(agent)
+                let output = try Lab.run(
+                    "curl",
+                    [
+                        "-sS", "-m", "120", "-o", "/dev/null", "-w", "%{http_code} %{size_download}",
+                        "-H", "Authorization: Bearer \(LabNode.token)", "-H", "Content-Type: application/json",
+                        "-d", "{\"sql\": \"SELECT seq, REPEAT('x', 100) FROM seq_1_to_2000000\"}",
+                        "http://\(node.host):\(node.apiPort)/query",
+                    ]
+                ).output.split(separator: " ")
+                #expect(output.first == "200" && (output.last.flatMap { Int($0) } ?? 0) > 200_000_000, "\(output)")
+                let grown = ProcessUsage.peakResidentMB(agent) - before
+                #expect(grown < 40, "\(grown) MB more for an answer of 220 MB")
+            }
+        }
+
         /// Writes with keys are sent while the leader's agent and database are killed, and repeated at the others until each is answered.
         @Test func repeatedWritesAreExecutedOnceThroughAFailover() throws {
             try LabTests.withCluster("idempotency", settings: LabCluster.quickElections) { cluster in

@@ -185,8 +185,8 @@ import Testing
             client.raw.send(Array(repeatElement(bomb, count: 3_200).joined()))
             #expect(try await client.packet().first == 0)
             let grown = try residentBytes() - before
-            print("grown by", grown)
-            #expect(grown < 100 << 20, "\(grown) bytes")
+            // Other suites of this process have memory too, but nothing like this.
+            #expect(grown < 400 << 20, "\(grown) bytes")
             for _ in 0..<20 { #expect(try await client.packet().first == 0) }
         }
     }
