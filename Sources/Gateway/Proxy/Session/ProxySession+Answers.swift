@@ -87,7 +87,7 @@ extension ProxySession: BackendOwner {
                     rewrite(bytes, payload, status, backend)
                     passedOn = payload.upperBound
                 }
-                state.flags = status.flags.subtracting([.sessionStateChanged, .moreResults, .cursorExists])
+                take(status.flags, from: backend)
                 noteUntold(status, backend)
                 if isLast {
                     pass(bytes, passedOn..<end)
@@ -218,6 +218,17 @@ extension ProxySession: BackendOwner {
         current?.isSent = false
         retryLeaderSoon()
         return true
+    }
+
+    private func take(_ flags: ServerStatus, from backend: BackendConnection) {
+        // MariaDB ends a READ ONLY transaction at SET autocommit = 1, but refuses to write until something was read: what follows must
+        // find that session, as after SET TRANSACTION READ ONLY.
+        if state.flags.contains(.inReadOnlyTransaction), !flags.contains(.inReadOnlyTransaction), !backend.isReplica,
+            current?.summary.verb == .set
+        {
+            state.effects.insert(.nextTransaction)
+        }
+        state.flags = flags.subtracting([.sessionStateChanged, .moreResults, .cursorExists])
     }
 
     private var readOnlyRetriesMax: Int {
