@@ -16,13 +16,6 @@ extension LabTests {
                     connectTimeout: .seconds(15), readTimeout: .seconds(30)))
         }
 
-        /// The port of the database that answers reads.
-        private func place(_ session: SQLSession) throws -> String? {
-            try session.query(
-                "SELECT variable_value FROM information_schema.global_variables WHERE variable_name = 'PORT'"
-            ).scalar
-        }
-
         @Test func databasesAreReachedByVerifiedTLSFromAgentsAndStandaloneProxies() throws {
             let (files, others) = (try TestCertificates(host: "IP:127.0.0.1"), try TestCertificates())
             defer {
@@ -54,7 +47,7 @@ extension LabTests {
                 try client.query("INSERT INTO \(LabNode.schema).t VALUES (1)")
                 #expect(try client.query("SELECT COUNT(*) FROM \(LabNode.schema).t").scalar == "1")
                 try Lab.eventually("the follower's own database is read") {
-                    try place(client) == "\(follower.databasePort)"
+                    try client.portThatIsRead() == follower.databasePort
                 }
 
                 let proxy = try StandaloneProxy(
@@ -65,7 +58,7 @@ extension LabTests {
                 }
                 defer { remote.close() }
                 try remote.query("INSERT INTO \(LabNode.schema).t VALUES (2)")
-                try Lab.eventually("a follower is read") { try place(remote) != "\(leader.databasePort)" }
+                try Lab.eventually("a follower is read") { try remote.portThatIsRead() != leader.databasePort }
                 proxy.end()
 
                 let stranger = try StandaloneProxy(

@@ -76,7 +76,7 @@ extension LabTests {
                 try Lab.eventually("the name that nobody has is found") { try logs("no member", "nobody") }
                 let sessions = try (0..<16).map { _ in try proxy.client() }
                 func places() throws -> [Int] {
-                    try sessions.map { try place($0) }
+                    try sessions.map { try $0.portThatIsRead() }
                 }
                 let first = try places()
                 let atHeavy = first.filter { $0 == heavy.databasePort }.count
@@ -95,16 +95,10 @@ extension LabTests {
                 try Lab.eventually("new sessions read at the one that is back", within: .seconds(60)) {
                     let session = try proxy.client()
                     defer { session.close() }
-                    return try place(session) == heavy.databasePort
+                    return try session.portThatIsRead() == heavy.databasePort
                 }
                 #expect(try places().allSatisfy { $0 == light.databasePort }, "nobody moves back")
             }
-        }
-
-        /// The port of the database that answers a session's reads. `@@port` may be asked anywhere.
-        private func place(_ session: SQLSession) throws -> Int {
-            let variable = "SELECT variable_value FROM information_schema.global_variables WHERE variable_name = 'PORT'"
-            return try Int(session.query(variable).scalar ?? "") ?? 0
         }
 
         /// How many SELECT statements a server has had.

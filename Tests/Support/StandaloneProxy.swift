@@ -53,3 +53,11 @@ public final class StandaloneProxy: @unchecked Sendable {
 
     public var exitStatus: Int32? { process.isRunning ? nil : process.terminationStatus }
 }
+
+extension SQLSession {
+    /// The port of the database that answers this session's reads through a proxy; `@@port` may be asked anywhere.
+    public func portThatIsRead() throws -> Int {
+        let variable = "SELECT variable_value FROM information_schema.global_variables WHERE variable_name = 'PORT'"
+        return try Int(query(variable).scalar ?? "") ?? 0
+    }
+}
