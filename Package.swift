@@ -118,7 +118,8 @@ let package = Package(
         .testTarget(
             name: "WANLinkTests",
             dependencies: [
-                "Channels", "WANLink", "ClusterCore", nioCore, nioPosix, nioEmbedded, nioSSL, x509, asn1, crypto,
+                "Channels", "WANLink", "ClusterCore", "LabSupport", nioCore, nioPosix, nioEmbedded, nioSSL, x509, asn1,
+                crypto,
             ],
             swiftSettings: strict),
         .testTarget(

@@ -8,7 +8,7 @@ public final class HAProxy {
     public let port: Int
 
     public init(database port: Int, folder: String) throws {
-        self.port = try Lab.freePort()
+        self.port = try FreePort.take()
         file = folder + "/haproxy.cfg"
         try """
         global

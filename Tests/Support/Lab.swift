@@ -56,42 +56,6 @@ public enum Lab {
         _ = try eventually(what, within: limit, every: interval) { try condition() ? true : nil } as Bool
     }
 
-    /// A TCP port that nobody listens on now, and that this process has not handed out before.
-    public static func freePort() throws -> Int {
-        for _ in 0..<100 {
-            // Below the kernel's ephemeral range, so that no outgoing connection takes it meanwhile.
-            let port = Int.random(in: 10_000..<32_000)
-            if take(port) { return port }
-        }
-        throw LabError("no free port was found")
-    }
-
-    /// Takes that port if it is free and has not been handed out.
-    static func take(_ port: Int) -> Bool { isFree(port) && handedOut.withLock { $0.insert(port).inserted } }
-
-    /// Whether nobody listens on that port of loopback now.
-    static func isFree(_ port: Int) -> Bool {
-        let descriptor = socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(descriptor) }
-        var address = sockaddr_in()
-        address.sin_family = sa_family_t(AF_INET)
-        address.sin_port = in_port_t(port).bigEndian
-        address.sin_addr.s_addr = in_addr_t(0x7f00_0001).bigEndian
-        return withUnsafePointer(to: &address) {
-            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size)) == 0
-            }
-        }
-    }
-
-    private static let handedOut = LockedSet()
-
-    private final class LockedSet: @unchecked Sendable {
-        private let lock = NSLock()
-        private var ports: Set<Int> = []
-        func withLock<T>(_ body: (inout Set<Int>) -> T) -> T { lock.withLock { body(&ports) } }
-    }
-
     /// Runs a program to its end.
     ///
     /// - Returns: what it printed on both outputs.

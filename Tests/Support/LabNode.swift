@@ -47,10 +47,10 @@ public final class LabNode: @unchecked Sendable {
         self.folder = folder
         dataDirectory = folder + "/data"
         self.host = host
-        self.peerPort = try peerPort ?? Lab.freePort()
-        self.apiPort = try apiPort ?? Lab.freePort()
-        self.databasePort = try databasePort ?? Lab.freePort()
-        proxyPort = try Lab.freePort()
+        self.peerPort = try peerPort ?? FreePort.take()
+        self.apiPort = try apiPort ?? FreePort.take()
+        self.databasePort = try databasePort ?? FreePort.take()
+        proxyPort = try FreePort.take()
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
     }
 

@@ -42,7 +42,7 @@ public final class MariaDBServer: Sendable {
         let template = try await dataDirectoryTemplate()
         let directory = "\(temporaryRoot)/server-\(id)-\(UUID().uuidString.prefix(8))"
         try FileManager.default.createDirectory(atPath: directory, withIntermediateDirectories: true)
-        let server = MariaDBServer(id: id, directory: directory, port: try freePort())
+        let server = MariaDBServer(id: id, directory: directory, port: try FreePort.take())
         do {
             try await run(["cp", "-a", template, server.dataDirectory])
             try await server.launch(options: options)

@@ -20,7 +20,7 @@ public final class NativeServer {
     {
         self.folder = folder
         self.prefix = prefix
-        port = try Lab.freePort()
+        port = try FreePort.take()
         try FileManager.default.createDirectory(atPath: folder + "/tmp", withIntermediateDirectories: true)
         let options = try String(contentsOfFile: model.dataDirectory + "/run/mariadbd.cnf", encoding: .utf8)
         let own = [

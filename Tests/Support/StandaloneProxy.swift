@@ -13,7 +13,7 @@ public final class StandaloneProxy: @unchecked Sendable {
     ///   - user: may read `mysql.global_priv` at the databases.
     ///   - more: lines for `[proxy]`.
     public init(in folder: String, member: LabNode, user: String, password: String, more: [String] = []) throws {
-        port = try Lab.freePort()
+        port = try FreePort.take()
         log = folder + "/proxy.log"
         let file = folder + "/proxy.toml"
         try """

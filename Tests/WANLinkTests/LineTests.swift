@@ -1,4 +1,5 @@
 import ClusterCore
+import LabSupport
 import NIOCore
 import Testing
 
@@ -130,8 +131,9 @@ import Testing
     }
 
     @Test func aRestartedPeerIsFoundAgain() async throws {
-        let (one, two) = try await pair()
-        let port = two.network.localPort
+        let port = try FreePort.take()
+        let one = try await TestNode.start(1)
+        let two = try await TestNode.start(2, port: port)
         let peers: [UInt16: String] = [1: one.address, 2: two.address]
         try await one.setPeers(peers)
         try await two.setPeers(peers)

@@ -130,7 +130,7 @@ private func kind(_ text: String) throws -> Problem.Kind {
 
     @Test("A leader that refuses the connection has surely not executed the write: 503")
     func refused() async throws {
-        let port = try MariaDBServer.freePort()
+        let port = try FreePort.take()
         try await withAPI(cluster: FakeCluster(route: target(port))) { client in
             let answer = try await client.post("/write/insert", Self.insert)
             #expect(answer.status == .serviceUnavailable, "\(answer.text)")

@@ -76,7 +76,7 @@ import Testing
     func channel() async throws {
         try await MariaDBServer.withServer(id: 11) { server in
             let configuration = SQLConfiguration(address: .unix(server.socket), user: "root")
-            let port = try MariaDBServer.freePort()
+            let port = try FreePort.take()
             let runner = SQLRunner(configuration)
             defer { runner.close() }
             try await runner.run { session throws(SQLError) in

@@ -32,7 +32,7 @@ extension LabTests {
                 name, nodes: 0, settings: LabCluster.quickElections.merging(settings) { $0 + $1 }, tls: tls
             ) { cluster in
                 let leader = try cluster.addNode()
-                let port = try Lab.freePort()
+                let port = try FreePort.take()
                 let address = ["role = \"learner\"", "advertise_address = \"127.0.0.1:\(port)\""]
                 let learner = try cluster.addNode(more: learnerSettings.merging(["node": address]) { $1 + $0 })
                 let relay = try TCPRelay(to: ("127.0.0.1", learner.peerPort), port: port, line: line)

@@ -40,18 +40,9 @@ public final class GaleraNode: Sendable {
         self.name = name
         self.folder = folder
         self.place = place
-        port = try Lab.freePort()
-        groupPort = try Self.freePorts(3)
+        port = try FreePort.take()
+        groupPort = try FreePort.take(inARow: 3)
         try FileManager.default.createDirectory(atPath: folder, withIntermediateDirectories: true)
-    }
-
-    /// The first of so many free ports in a row.
-    private static func freePorts(_ count: Int) throws -> Int {
-        for _ in 0..<50 {
-            let first = try Lab.freePort()
-            if (1..<count).allSatisfy({ Lab.take(first + $0) }) { return first }
-        }
-        throw LabError("no \(count) free ports in a row")
     }
 
     /// - Parameter options: more lines for the option file.

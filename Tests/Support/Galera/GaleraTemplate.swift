@@ -59,7 +59,7 @@ enum GaleraTemplate {
                 "--wsrep-new-cluster", "--server-id=\(GaleraCluster.serverID(number))",
                 "--wsrep-gtid-domain-id=\(number)", "--log-bin=binlog", "--log-slave-updates", "--binlog-format=ROW",
                 "--wsrep-node-address=127.0.0.1", "--wsrep-gtid-mode=ON", "--innodb-autoinc-lock-mode=2",
-                "--wsrep-provider-options=base_port=\(try Lab.freePort());gcache.size=8M",
+                "--wsrep-provider-options=base_port=\(try FreePort.take());gcache.size=8M",
             ]
         ) { session in
             try session.query("SHOW STATUS LIKE 'wsrep_local_state_comment'").rows.first?[1] == "Synced"

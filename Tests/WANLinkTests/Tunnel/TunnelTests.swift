@@ -1,4 +1,5 @@
 import ClusterCore
+import LabSupport
 import NIOCore
 import Testing
 
@@ -105,9 +106,7 @@ import Testing
     }
 
     @Test func theEndOfEitherSideIsTheOthers() async throws {
-        let database = try await FakeDatabase.start()
-        let gone = database.address
-        try await database.close()
+        let gone = PeerAddress(host: "127.0.0.1", port: try FreePort.take())
         let host = try await TestNode.start(1, delegate: RecordingDelegate(database: .database(gone)))
         let caller = try await TestNode.start(2)
         try await caller.setPeers([1: host.address])
