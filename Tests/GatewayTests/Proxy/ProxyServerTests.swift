@@ -172,6 +172,36 @@ import Testing
         }
     }
 
+    @Test("A read that waits at the old leader is asked again at the next one, and what the session has lost is not forgotten")
+    func readDuringFailover() async throws {
+        let server = try await SharedServer.server()
+        try await ProxyFixture.makeAccounts(server)
+        try await MariaDBServer.withServer(id: 11, options: SharedServer.options) { other in
+            try await ProxyFixture.makeAccounts(other)
+            for each in [server, other] { try await each.sql("CREATE OR REPLACE TABLE shop.rf (id INT)") }
+            try await other.sql("INSERT INTO shop.rf VALUES (11)")
+            try await ProxyFixture.with(leader: server) { fixture in
+                let holder = SQLRunner(ProxyFixture.direct(server), deadline: .seconds(20))
+                let reader = SQLRunner(fixture.configuration, deadline: .seconds(20))
+                defer {
+                    holder.close()
+                    reader.close()
+                }
+                try await holder.query("LOCK TABLES rf WRITE")
+                try await reader.query("SET @x = 1")
+                async let read = reader.query("SELECT id FROM rf")
+                try await MariaDBServer.eventually("the read waits") {
+                    try await server.value(
+                        "SELECT COUNT(*) FROM information_schema.PROCESSLIST WHERE INFO = 'SELECT id FROM rf'") == "1"
+                }
+                fixture.proxy.update(ProxyFixture.view(leader: other, epoch: 2))
+                #expect(try await read.scalar == "11")
+                let error = await #expect(throws: SQLError.self) { try await reader.query("SELECT @x") }
+                #expect(error?.kind == .lost)
+            }
+        }
+    }
+
     @Test("KILL works by the numbers that clients see")
     func kill() async throws {
         try await withProxy { fixture, _ in

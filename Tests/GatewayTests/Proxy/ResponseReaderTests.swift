@@ -34,6 +34,7 @@ import Testing
                 case .error: kinds.append("error")
                 case .prepared(let id, _, let isLast): kinds.append("prepared \(id) \(isLast)")
                 case .wantsFile: kinds.append("file")
+                case .withoutDefinitions: kinds.append("left out")
                 case .done: kinds.append("done")
                 case .broken: kinds.append("broken")
                 }
@@ -87,9 +88,48 @@ import Testing
             gives: ["prepared 9 false", "status 5 true"])
         check(
             [[0, 9, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0], column, eof], .prepared, gives: ["prepared 9 false", "done"])
+        check(
+            [[0, 9, 0, 0, 0, 1, 0, 1, 0, 0, 0, 0], column, column], .prepared, .deprecateEOF,
+            gives: ["prepared 9 false", "done"])
+        check(
+            [[0, 9, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0], column], .prepared, .deprecateEOF,
+            gives: ["prepared 9 false", "done"])
         check([[0, 1], [0, 2], eof], .rows, gives: ["status 5 true"])
         check([column, column, eof], .fields, gives: ["done"])
         check([Array("Uptime: 1".utf8)], .onePacket, gives: ["done"])
+    }
+
+    @Test("Definitions of columns are digested, those of parameters are not")
+    func digests() {
+        func digest(_ payloads: [[UInt8]], _ shape: ResponseShape, step: Int) -> ColumnsDigest? {
+            var reader = ResponseReader(shape, capabilities: .cachedMetadata, digestsColumns: true)
+            var rest = packets(payloads)
+            var held = ByteBuffer()
+            while let part = rest.readSlice(length: min(step, rest.readableBytes)), part.readableBytes > 0 {
+                held.writeImmutableBuffer(part)
+                var position = 0
+                var isMore = true
+                while isMore {
+                    let (end, event) = held.withUnsafeReadableBytes { reader.scan($0, from: position) }
+                    position = end
+                    isMore = event != nil
+                }
+                held.moveReaderIndex(forwardBy: position)
+            }
+            return reader.columns
+        }
+        var other = column
+        other[other.count - 6] = 8
+        let wanted = ColumnsDigest(packets: packets([column, other]))
+        for step in [1, 3, 64, 1 << 20] {
+            let prepared = digest(
+                [[0, 9, 0, 0, 0, 2, 0, 1, 0, 0, 0, 0], other, eof, column, other, eof], .prepared, step: step)
+            #expect(prepared == wanted)
+            #expect(digest([[2, 1], column, other, eof, [0, 0, 1], eof], .results, step: step) == wanted)
+            #expect(digest([[2, 1], other, column, eof, [0, 0, 1], eof], .results, step: step) != wanted)
+            #expect(digest([[2, 0], eof, [0, 0, 1], eof], .results, step: step) == nil)
+            #expect(digest([ok], .results, step: step) == nil)
+        }
     }
 
     @Test("A row of more than 16 MB is not taken for the end")

@@ -5,7 +5,8 @@ import NIOCore
 enum InternalAnswer: Equatable {
     /// OK, or a result set of which the first value matters; nil for NULL, no row and no result set.
     case value(String?)
-    case prepared(statementID: UInt32)
+    /// - Parameter definitions: of its columns, as packets; empty without columns.
+    case prepared(statementID: UInt32, definitions: ByteBuffer)
     case error(ServerError)
 
     /// - Parameter bytes: the whole answer, whose end a ``ResponseReader`` has found.
@@ -29,7 +30,7 @@ enum InternalAnswer: Equatable {
         }
         if shape == .prepared, let id = head.getInteger(at: head.readerIndex + 1, endianness: .little, as: UInt32.self)
         {
-            self = .prepared(statementID: id)
+            self = .prepared(statementID: id, definitions: Self.definitions(payloads, capabilities))
             return
         }
         guard let columns = head.readLengthEncodedInteger(), columns > 0, head.readableBytes <= 1 else {
@@ -42,5 +43,19 @@ enum InternalAnswer: Equatable {
             return
         }
         self = .value(payloads[row].readLengthEncodedString())
+    }
+
+    /// Those of the columns come after those of the parameters, each kind with an EOF packet behind it where that is not deprecated.
+    private static func definitions(_ payloads: [ByteBuffer], _ capabilities: Capabilities) -> ByteBuffer {
+        var packets = ByteBuffer()
+        let head = payloads[0]
+        guard
+            let columns = head.getInteger(at: head.readerIndex + 5, endianness: .little, as: UInt16.self),
+            let parameters = head.getInteger(at: head.readerIndex + 7, endianness: .little, as: UInt16.self)
+        else { return packets }
+        let hasEOF = parameters > 0 && !capabilities.contains(.deprecateEOF)
+        let rest = payloads.dropFirst(1 + Int(parameters) + (hasEOF ? 1 : 0))
+        for payload in rest.prefix(Int(columns)) { packets.writePacket(payload, sequence: 0) }
+        return packets
     }
 }

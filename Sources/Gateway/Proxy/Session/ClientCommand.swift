@@ -9,8 +9,8 @@ struct ClientCommand {
     var summary: StatementSummary
     /// What the answer looks like; nil for commands without one.
     var shape: ResponseShape?
-    /// The client's number of a prepared statement.
-    var statementID: UInt32?
+    /// The prepared statement that it is about.
+    var statement: PreparedStatement?
     /// Whether ``packet`` is all of it: only then can it be sent again.
     var isWhole = true
     /// Set for what a replica could not do.
@@ -41,20 +41,4 @@ struct ClientCommand {
         isWhole && summary.isSingle && summary.verb == .atomicWrite
             && summary.effects.subtracting(.endsTransaction) == .writes
     }
-}
-
-/// A statement that the client has prepared.
-struct PreparedStatement {
-    /// Nil when it was too long to be kept: then it lives on one connection only.
-    var text: ByteBuffer?
-    var summary: StatementSummary
-    var parameterCount: Int
-    /// The servers' numbers; nil where it is not prepared.
-    var leaderID: UInt32?
-    var replicaID: UInt32?
-    /// The types of the parameters as the client last gave them: it sends them only once, a server needs them once each.
-    var types: ByteBuffer?
-    var typesAreKnown: (leader: Bool, replica: Bool) = (false, false)
-    /// Pieces of long parameters, or an open cursor, wait at the leader.
-    var isBoundToLeader = false
 }

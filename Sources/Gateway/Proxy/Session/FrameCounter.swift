@@ -1,10 +1,18 @@
 import MariaDBWire
 import NIOCore
 
-/// Follows a stream of packets to the end of one that is passed on in pieces.
+/// Follows a stream of packets that is passed on in pieces to its end, and gives the packets other numbers where they need them.
 struct FrameCounter {
-    /// A file of LOAD DATA LOCAL ends with an empty packet, any other with one below the maximum.
-    let endsWithEmpty: Bool
+    enum End {
+        /// A command ends with its first packet below the maximum.
+        case shortPacket
+        /// A file of LOAD DATA LOCAL ends with an empty packet.
+        case emptyPacket
+        /// Somebody else knows.
+        case none
+    }
+
+    private let end: End
     /// The number that the next packet gets; nil: each keeps its own. A client that compresses need not number its packets (libmariadb gives
     /// all of a command 0), a database that is spoken to without compression looks at every number.
     private var number: UInt8?
@@ -12,8 +20,8 @@ struct FrameCounter {
     private var isLast = false
     private(set) var isEnded = false
 
-    init(endsWithEmpty: Bool, numbersFrom number: UInt8? = nil) {
-        self.endsWithEmpty = endsWithEmpty
+    init(until end: End, numbersFrom number: UInt8? = nil) {
+        self.end = end
         self.number = number
     }
 
@@ -51,7 +59,12 @@ struct FrameCounter {
             left = Int(bytes[position]) | Int(bytes[position + 1]) << 8 | Int(bytes[position + 2]) << 16
             onHeader(position)
             position += PacketFraming.headerBytes
-            isLast = endsWithEmpty ? left == 0 : left < PacketFraming.payloadBytesMax
+            isLast =
+                switch end {
+                case .shortPacket: left < PacketFraming.payloadBytesMax
+                case .emptyPacket: left == 0
+                case .none: false
+                }
             if left == 0 { isEnded = isLast }
         }
         return position

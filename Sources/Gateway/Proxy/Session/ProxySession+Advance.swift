@@ -29,8 +29,7 @@ extension ProxySession {
     private func endReadingAtReplica() {
         isReadingAtReplica = false
         state.flags = state.flags.subtracting(.inTransaction)
-        if let replica { forget(replica) }
-        forgetReplicaStatements()
+        dropReplica()
     }
 
     private func routing(_ summary: StatementSummary) -> Routing {
@@ -84,8 +83,7 @@ extension ProxySession {
         if let replica {
             guard replica.isReady else { return nil }
             if isReadingAtReplica || view.isReplica(replica.address) { return replica }
-            replica.close()
-            self.replica = nil
+            dropReplica()
         }
         guard let address = worker.nextReplica(where: mayTry) else { return nil }
         replica = open(address, isReplica: true, epoch: 0)
@@ -151,7 +149,9 @@ extension ProxySession {
             let payload = ByteBuffer(bytes: [Command.setOption, wanted ? 0 : 1, 0])
             return runStep(payload, .onePacket, at: backend) { $0.syncedMultiStatements = wanted }
         }
-        if let id = request.statementID, !isPrepared(id, at: backend) { return prepareAgain(id, at: backend) }
+        if let statement = request.statement, !statement.isReady(at: backend) {
+            return prepareAgain(statement, at: backend)
+        }
         if backend.isReplica, !request.hasAwaited, !isReadingAtReplica, state.consistency == .causal {
             return awaitToken(at: backend)
         }
@@ -206,8 +206,7 @@ extension ProxySession {
         logger.info("a session can't be carried over", metadata: ["to": "\(backend.address)", "error": "\(error)"])
         guard backend.isReplica else { return close() }
         state.effects.insert(.leaderOnly)
-        backend.close()
-        replica = nil
+        dropReplica()
         advance()
     }
 

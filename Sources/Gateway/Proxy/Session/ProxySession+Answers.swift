@@ -6,7 +6,7 @@ import NIOCore
 extension ProxySession: BackendOwner {
     func dispatch(_ request: ClientCommand, to backend: BackendConnection) {
         var bytes = request.packet
-        if let id = request.statementID { address(&bytes, id, request.command, to: backend) }
+        if let statement = request.statement { address(&bytes, statement, request.command, to: backend) }
         current?.isSent = true
         answering = backend
         if backend.isReplica { worker.counters.commandsAtReplica += 1 } else { worker.counters.commandsAtLeader += 1 }
@@ -19,7 +19,8 @@ extension ProxySession: BackendOwner {
             complete()
             return
         }
-        reader = ResponseReader(shape, capabilities: backend.capabilities)
+        reader = makeReader(shape, request, backend)
+        renumbering = nil
         if streaming == nil { backend.flushSoon(in: worker.flushes) } else { stream() }
     }
 
@@ -94,6 +95,10 @@ extension ProxySession: BackendOwner {
                     bytes.moveReaderIndex(forwardBy: end)
                     return complete()
                 }
+            case .withoutDefinitions(let payload):
+                pass(bytes, passedOn..<(payload.lowerBound - PacketFraming.headerBytes))
+                putDefinitionsIn(bytes, payload, backend)
+                passedOn = payload.upperBound
             case .error(let payload):
                 if takesBack(bytes, payload, backend) {
                     bytes.moveReaderIndex(forwardBy: end)
@@ -114,7 +119,7 @@ extension ProxySession: BackendOwner {
                 pass(bytes, passedOn..<end)
                 passedOn = end
                 let number = bytes.getInteger(at: bytes.readerIndex + payload.lowerBound - 1, as: UInt8.self) ?? 1
-                streaming = FrameCounter(endsWithEmpty: true, numbersFrom: compression == nil ? nil : number &+ 1)
+                streaming = FrameCounter(until: .emptyPacket, numbersFrom: compression == nil ? nil : number &+ 1)
                 flush()
                 if input.readableBytes > 0 { stream() }
             case .done:
@@ -134,8 +139,15 @@ extension ProxySession: BackendOwner {
     private func pass(_ bytes: ByteBuffer, _ range: Range<Int>) {
         guard !range.isEmpty, let part = bytes.getSlice(at: bytes.readerIndex + range.lowerBound, length: range.count)
         else { return }
+        passOn(part)
+    }
+
+    /// - Parameter part: whole packets, or a piece of one after the piece before.
+    func passOn(_ part: ByteBuffer) {
         current?.isAnswered = true
-        write(part)
+        guard renumbering != nil else { return write(part) }
+        var part = part
+        if let numbered = renumbering?.take(from: &part) { write(numbered) }
     }
 
     /// Takes in what the server says of the session, and shows the client what it asked for of that.
@@ -156,8 +168,7 @@ extension ProxySession: BackendOwner {
         }
         var packet = ByteBuffer()
         packet.writePacket(payload, sequence: sequence)
-        current?.isAnswered = true
-        write(packet)
+        passOn(packet)
     }
 
     private func note(_ change: SessionChange, _ backend: BackendConnection, isNames: Bool) {
@@ -242,6 +253,7 @@ extension ProxySession: BackendOwner {
         repeats = 0
         if streaming == nil { answering = nil }
         current = nil
+        noteColumns(request, backend)
         settle(request, backend, failed: failed)
         flushSoon()
         guard phase == .ready else { return }

@@ -29,7 +29,7 @@ extension ProxySession {
         else { return false }
         var packet: ByteBuffer
         if isLarge {
-            var counter = FrameCounter(endsWithEmpty: false, numbersFrom: compression == nil ? nil : 0)
+            var counter = FrameCounter(until: .shortPacket, numbersFrom: compression == nil ? nil : 0)
             guard let part = counter.take(from: &input) else { return false }
             packet = part
             if !counter.isEnded { streaming = counter }

@@ -17,9 +17,9 @@ extension ProxySession {
         sequence = 1
     }
 
-    /// What MariaDB 10.11 offers, without what the proxy does not carry (cached metadata) or only with a certificate (TLS).
+    /// What MariaDB 10.11 offers, without what the proxy carries only with a certificate (TLS).
     static let capabilities = Capabilities(rawValue: 0x81FF_F7FE)
-        .union([.progress, .bulkExecute, .extendedMetadata])
+        .union([.progress, .bulkExecute, .extendedMetadata, .cachedMetadata])
         .subtracting(.tls)
 
     /// - Returns: whether there may be more to take.

@@ -47,13 +47,13 @@ extension ProxySession {
     }
 
     private func lostReplica(_ backend: BackendConnection, _ reason: BackendEnd) {
-        replica = nil
-        forgetReplicaStatements()
+        let wasAnswering = answering === backend
+        dropReplica()
         let now = NIODeadline.now()
         lostReplicas = lostReplicas.filter { $0.value > now }
         lostReplicas[backend.address] = now + .seconds(1)
         if isKilled || isReadingAtReplica { return close() }
-        guard answering === backend else { return advance() }
+        guard wasAnswering else { return advance() }
         guard let request = current, !request.isAnswered, request.isWhole, mayRepeat() else { return close() }
         // Another one, once; then the leader, which is there for certain or will be.
         retry(toLeader: repeats > 1 || !replicaIsUsable)

@@ -15,14 +15,14 @@ extension ProxySession {
         let id = given == Self.lastPrepared ? lastStatementID : given
         guard let statement = statements[id] else { return unknown(given, command) }
         var request = ClientCommand(
-            command: command, packet: packet, summary: statement.summary, shape: .results, statementID: id,
+            command: command, packet: packet, summary: statement.summary, shape: .results, statement: statement,
             isWhole: isWhole)
         switch command {
         case Command.execute:
             let hasCursor = packet.getInteger(at: packet.readerIndex + Self.idOffset + 4, as: UInt8.self) ?? 0 != 0
-            if hasCursor { statements[id]?.isBoundToLeader = true }
+            if hasCursor { statement.isBoundToLeader = true }
             request.wantsLeader = statement.isBoundToLeader || hasCursor
-            noteTypes(id, packet)
+            noteTypes(statement, packet)
         case Command.bulkExecute:
             request.wantsLeader = true
             request.summary.isSingle = false
@@ -30,12 +30,12 @@ extension ProxySession {
             request.summary = StatementSummary(verb: .other, route: .leader)
             request.shape = .rows
         case Command.sendLongData:
-            statements[id]?.isBoundToLeader = true
+            statement.isBoundToLeader = true
             request.summary = StatementSummary(verb: .other, route: .leader)
             request.shape = nil
         case Command.resetStatement:
-            statements[id]?.isBoundToLeader = false
-            guard statement.leaderID != nil else { return answerOK() }
+            statement.isBoundToLeader = false
+            guard statement.atLeader != nil else { return answerOK() }
             request.summary = StatementSummary(verb: .other, route: .leader)
         default: return closeStatement(id, statement)
         }
@@ -59,15 +59,21 @@ extension ProxySession {
     private func closeStatement(_ id: UInt32, _ statement: PreparedStatement) {
         statements[id] = nil
         statementBytes -= statement.text?.readableBytes ?? 0
-        for (backend, number) in [(leader, statement.leaderID), (replica, statement.replicaID)] {
-            guard let backend, let number, backend.isReady else { continue }
-            var payload = ByteBuffer(bytes: [Command.closeStatement])
-            payload.writeInteger(number, endianness: .little)
-            var packet = ByteBuffer()
-            packet.writePacket(payload, sequence: 0)
-            backend.send(packet)
+        for backend in [leader, replica].compactMap({ $0 }) {
+            guard backend.isReady else { continue }
+            forget(statement, at: backend)
             backend.flush()
         }
+    }
+
+    private func forget(_ statement: PreparedStatement, at backend: BackendConnection) {
+        guard let copy = statement[backend] else { return }
+        statement[backend] = nil
+        var payload = ByteBuffer(bytes: [Command.closeStatement])
+        payload.writeInteger(copy.id, endianness: .little)
+        var packet = ByteBuffer()
+        packet.writePacket(payload, sequence: 0)
+        backend.send(packet)
     }
 
     /// Takes in the answer to the client's COM_STMT_PREPARE.
@@ -79,65 +85,115 @@ extension ProxySession {
         lastStatementID &+= 1
         let parameters =
             bytes.getInteger(at: bytes.readerIndex + payload.lowerBound + 7, endianness: .little, as: UInt16.self) ?? 0
-        var statement = PreparedStatement(summary: .unknown, parameterCount: Int(parameters))
+        let statement = PreparedStatement(summary: .unknown, parameterCount: Int(parameters))
         if request.isWhole, let text = request.text, statementBytes + text.readableBytes <= Self.statementBytesMax {
             // A copy: the slice would hold on to whatever the client sent along with it.
             statement.text = ByteBuffer(bytes: text.readableBytesView)
             statement.summary = summarize(request.packet)
             statementBytes += text.readableBytes
         }
-        if backend.isReplica { statement.replicaID = id } else { statement.leaderID = id }
+        statement[backend] = .init(id: id)
         statements[lastStatementID] = statement
         return lastStatementID
     }
 
-    func isPrepared(_ id: UInt32, at backend: BackendConnection) -> Bool {
-        guard let statement = statements[id] else { return true }
-        return (backend.isReplica ? statement.replicaID : statement.leaderID) != nil
-    }
-
-    func prepareAgain(_ id: UInt32, at backend: BackendConnection) {
-        guard let text = statements[id]?.text else {
-            return finish {
-                $0.answerError(1615, "HY000", "Prepared statement needs to be re-prepared")
-            }
-        }
+    /// Prepares it there, again if it is prepared but its answers would leave out what the client does not have.
+    func prepareAgain(_ statement: PreparedStatement, at backend: BackendConnection) {
+        guard let text = statement.text else { return cannotPrepare(Self.mustBePrepared) }
+        forget(statement, at: backend)
         var payload = ByteBuffer(bytes: [Command.prepare])
         payload.writeImmutableBuffer(text)
         backend.run(payload, shape: .prepared) { [self] answer in
             switch answer {
-            case .prepared(let number):
-                if backend.isReplica { statements[id]?.replicaID = number } else { statements[id]?.leaderID = number }
+            case .prepared(let number, let definitions):
+                statement[backend] = .init(id: number)
+                guard keep(definitions, of: statement, at: backend) else {
+                    forget(statement, at: backend)
+                    return cannotPrepare(Self.mustBePrepared)
+                }
                 advance()
             case .error(let error):
-                if backend.isReplica {
-                    current?.wantsLeader = true
-                    advance()
-                } else {
-                    finish { $0.answerError(error.code, error.sqlState, error.message) }
-                }
+                guard backend.isReplica else { return cannotPrepare(error) }
+                current?.wantsLeader = true
+                advance()
             case .value: close()
             }
         }
     }
 
+    private static let mustBePrepared = ServerError(
+        code: 1615, sqlState: "HY000", message: "Prepared statement needs to be re-prepared")
+
+    /// - Returns: whether there is room for definitions that the client must be given.
+    private func keep(_ definitions: ByteBuffer, of statement: PreparedStatement, at backend: BackendConnection) -> Bool {
+        guard backend.capabilities.contains(.cachedMetadata), definitions.readableBytes > 0 else { return true }
+        let columns = ColumnsDigest(packets: definitions)
+        statement[backend]?.columns = columns
+        guard columns != statement.columns else { return true }
+        statement[backend]?.definitions = definitions
+        return statements.values.reduce(0) { $0 + $1.definitionBytes } <= Self.statementBytesMax
+    }
+
+    private func cannotPrepare(_ error: ServerError) {
+        // A piece of a long parameter has no answer; the execute that follows has.
+        let isAnswered = current?.shape != nil
+        finish { if isAnswered { $0.answerError(error.code, error.sqlState, error.message) } }
+    }
+
+    // MARK: Definitions of columns
+
+    func makeReader(
+        _ shape: ResponseShape, _ request: ClientCommand, _ backend: BackendConnection
+    ) -> ResponseReader {
+        guard request.statement != nil || request.command == Command.prepare,
+            backend.capabilities.contains(.cachedMetadata)
+        else { return ResponseReader(shape, capabilities: backend.capabilities) }
+        var reader = ResponseReader(shape, capabilities: backend.capabilities, digestsColumns: true)
+        reader.tellsOmissions = request.statement?.missingDefinitions(at: backend) != nil
+        return reader
+    }
+
+    /// Completes an answer without definitions of columns for a client that has not got them; the packets after them get numbers to fit.
+    ///
+    /// - Parameter head: of the answer's packet that says that they are left out.
+    func putDefinitionsIn(_ bytes: ByteBuffer, _ head: Range<Int>, _ backend: BackendConnection) {
+        guard let definitions = current?.statement?.missingDefinitions(at: backend),
+            var packet = bytes.getSlice(
+                at: bytes.readerIndex + head.lowerBound - PacketFraming.headerBytes,
+                length: head.count + PacketFraming.headerBytes)
+        else { return close() }
+        // The last byte says whether they follow.
+        packet.setInteger(UInt8(1), at: packet.writerIndex - 1)
+        let number = packet.getInteger(at: packet.readerIndex + 3, as: UInt8.self) ?? 1
+        renumbering = FrameCounter(until: .none, numbersFrom: number)
+        passOn(packet)
+        passOn(definitions)
+    }
+
+    /// The answer has gone: the client has the definitions that were in it.
+    func noteColumns(_ request: ClientCommand, _ backend: BackendConnection) {
+        guard reader.columns != nil || renumbering != nil,
+            let statement = request.command == Command.prepare ? statements[lastStatementID] : request.statement
+        else { return }
+        renumbering = nil
+        if let told = reader.columns { statement[backend]?.columns = told }
+        statement.columns = statement[backend]?.columns
+        statement[backend]?.definitions = nil
+    }
+
     // MARK: Numbers and types
 
     /// Puts the database's number into a command, and the parameters' types where that database has not had them.
-    func address(_ packet: inout ByteBuffer, _ id: UInt32, _ command: UInt8, to backend: BackendConnection) {
-        guard let statement = statements[id] else { return }
-        let number = (backend.isReplica ? statement.replicaID : statement.leaderID) ?? 0
-        packet.setInteger(number, at: packet.readerIndex + Self.idOffset, endianness: .little)
-        guard command == Command.execute, statement.parameterCount > 0 else { return }
-        let known = backend.isReplica ? statement.typesAreKnown.replica : statement.typesAreKnown.leader
-        if backend.isReplica {
-            statements[id]?.typesAreKnown.replica = true
-        } else {
-            statements[id]?.typesAreKnown.leader = true
-        }
+    func address(
+        _ packet: inout ByteBuffer, _ statement: PreparedStatement, _ command: UInt8, to backend: BackendConnection
+    ) {
+        guard let copy = statement[backend] else { return }
+        packet.setInteger(copy.id, at: packet.readerIndex + Self.idOffset, endianness: .little)
+        guard command == Command.execute, statement.parameterCount > 0, !copy.knowsTypes else { return }
+        statement[backend]?.knowsTypes = true
         let flagAt = packet.readerIndex + Self.typesFlagOffset(statement.parameterCount)
         // In a command that is passed on in pieces nothing can be put in.
-        guard !known, current?.isWhole == true, let types = statement.types,
+        guard current?.isWhole == true, let types = statement.types,
             packet.getInteger(at: flagAt, as: UInt8.self) == 0
         else { return }
         let rest = packet.writerIndex - flagAt - 1
@@ -157,14 +213,13 @@ extension ProxySession {
     private static func typesFlagOffset(_ parameters: Int) -> Int { idOffset + 4 + 1 + 4 + (parameters + 7) / 8 }
 
     /// Keeps the types that an execute brings along; they hold for those after it.
-    private func noteTypes(_ id: UInt32, _ packet: ByteBuffer) {
-        guard let count = statements[id]?.parameterCount, count > 0 else { return }
+    private func noteTypes(_ statement: PreparedStatement, _ packet: ByteBuffer) {
+        let count = statement.parameterCount
+        guard count > 0 else { return }
         let flagAt = packet.readerIndex + Self.typesFlagOffset(count)
         guard packet.getInteger(at: flagAt, as: UInt8.self) == 1,
-            let types = packet.getBytes(at: flagAt + 1, length: count * 2)
+            let types = packet.getSlice(at: flagAt + 1, length: count * 2)
         else { return }
-        if let known = statements[id]?.types, known.readableBytesView.elementsEqual(types) { return }
-        statements[id]?.types = ByteBuffer(bytes: types)
-        statements[id]?.typesAreKnown = (false, false)
+        statement.note(types: types)
     }
 }

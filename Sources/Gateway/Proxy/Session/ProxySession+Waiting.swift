@@ -65,8 +65,7 @@ extension ProxySession {
         }
         if answering === leader, let request = current, request.isRead, !request.isAnswered, !state.isInTransaction {
             // A read that an old leader may never answer is asked again.
-            forget(leader)
-            retry(toLeader: true)
+            if dropLeader() { retry(toLeader: true) }
             return
         }
         eventLoop.scheduleTask(in: Self.grace) { [weak self, weak leader] in
@@ -80,14 +79,10 @@ extension ProxySession {
     /// A replica that is none any more, or too far behind.
     private func leaveOldReplica() {
         guard phase == .ready, let replica, !view.isReplica(replica.address), !isReadingAtReplica else { return }
-        guard answering === replica else {
-            forget(replica)
-            return forgetReplicaStatements()
-        }
+        guard answering === replica else { return dropReplica() }
         // One that has stopped answering would hold the client for ever.
         guard let request = current, request.isRead, !request.isAnswered else { return }
-        forget(replica)
-        forgetReplicaStatements()
+        dropReplica()
         retry(toLeader: view.replicas.isEmpty)
     }
 
@@ -106,12 +101,15 @@ extension ProxySession {
             state.effects.subtract([.userVariables, .opaque])
         }
         for (id, statement) in statements {
-            if statement.text == nil, statement.leaderID != nil { statements[id] = nil }
-            statements[id]?.leaderID = nil
-            statements[id]?.typesAreKnown.leader = false
-            statements[id]?.isBoundToLeader = false
+            if statement.text == nil, statement.atLeader != nil { statements[id] = nil }
+            statement.forgetLeader()
         }
         return true
+    }
+
+    func dropReplica() {
+        if let replica { forget(replica) }
+        for statement in statements.values { statement.forgetReplica() }
     }
 
     func forget(_ backend: BackendConnection) {
@@ -119,13 +117,6 @@ extension ProxySession {
         if backend === leader { leader = nil }
         if backend === replica { replica = nil }
         if backend === answering { answering = nil }
-    }
-
-    func forgetReplicaStatements() {
-        for id in statements.keys {
-            statements[id]?.replicaID = nil
-            statements[id]?.typesAreKnown.replica = false
-        }
     }
 
     /// Whether the command under way may be asked once more after a loss; one that takes its server down must not go on for ever.

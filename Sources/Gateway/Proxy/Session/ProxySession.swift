@@ -62,6 +62,8 @@ final class ProxySession: ChannelInboundHandler, @unchecked Sendable {  // all s
     /// Where ``current`` was sent.
     var answering: BackendConnection?
     var reader = ResponseReader(.results, capabilities: [])
+    /// Gives the rest of an answer new numbers, once packets were put in.
+    var renumbering: FrameCounter?
     /// The rest of a large command, or of a local file, that goes on to ``answering``.
     var streaming: FrameCounter?
     var waiting: Scheduled<Void>?
@@ -88,9 +90,8 @@ final class ProxySession: ChannelInboundHandler, @unchecked Sendable {  // all s
     static let inspectedBytesMax = 1 << 20
     /// Read ahead of the command under way.
     static let inputBytesMax = 256 << 10
-    /// Texts of prepared statements kept for a session.
+    /// Texts of prepared statements kept for a session, and as much again of definitions that a client has not.
     static let statementBytesMax = 16 << 20
-    static let statementsMax = 16_382
 
     init(worker: ProxyWorker, connectionID: UInt32) {
         self.worker = worker

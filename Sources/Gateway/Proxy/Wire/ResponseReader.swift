@@ -24,11 +24,14 @@ struct ResponseReader {
         /// An OK packet, or the EOF packet that closes rows or columns; the range is its payload's.
         case status(StatusPacket, payload: Range<Int>, isLast: Bool)
         case error(payload: Range<Int>)
+        /// The head of a result set whose columns' definitions are left out, because the server counts on the client to have them
+        /// (only with ``ResponseReader/tellsOmissions``).
+        case withoutDefinitions(payload: Range<Int>)
         case prepared(statementID: UInt32, payload: Range<Int>, isLast: Bool)
         /// LOAD DATA LOCAL: the server wants the file; its OK or ERR follows.
         case wantsFile(payload: Range<Int>)
-        /// The last packet of an answer that has nothing to tell.
-        case done(payload: Range<Int>)
+        /// The end of an answer that has nothing to tell.
+        case done
         case broken(String)
     }
 
@@ -57,8 +60,17 @@ struct ResponseReader {
     private var continues = false
     /// Whether the packet under way will continue.
     private var willContinue = false
+    private let digestsColumns: Bool
+    private var digest = ColumnsDigest()
+    /// Whether the packet under way is a column's definition to be digested.
+    private var isDigested = false
+    /// What the definitions of columns that came last came to; nil when there were none, or nobody asked.
+    private(set) var columns: ColumnsDigest?
+    var tellsOmissions = false
 
-    init(_ shape: ResponseShape, capabilities: Capabilities) {
+    /// - Parameter digestsColumns: whether ``columns`` is wanted.
+    init(_ shape: ResponseShape, capabilities: Capabilities, digestsColumns: Bool = false) {
+        self.digestsColumns = digestsColumns
         deprecatesEOF = capabilities.contains(.deprecateEOF)
         cachesMetadata = capabilities.contains(.cachedMetadata)
         phase =
@@ -71,7 +83,7 @@ struct ResponseReader {
             }
     }
 
-    var isEnded: Bool { phase == .ended }
+    var isEnded: Bool { phase == .ended && skip == 0 }
 
     /// Reads on from `start` until something is to be told or the bytes end.
     ///
@@ -79,12 +91,16 @@ struct ResponseReader {
     ///   again together with those that follow.
     mutating func scan(_ bytes: UnsafeRawBufferPointer, from start: Int) -> (end: Int, event: Event?) {
         var position = start
-        while phase != .ended {
+        while !isEnded {
             if skip > 0 {
                 let step = min(skip, bytes.count - position)
+                if isDigested { digest.add(UnsafeRawBufferPointer(rebasing: bytes[position..<(position + step)])) }
                 skip -= step
                 position += step
                 if skip > 0 { return (position, nil) }
+                if isDigested { columns = digest }
+                // The last definition of a statement that is prepared, where no EOF packet follows it.
+                if phase == .ended { return (position, .done) }
                 continue
             }
             guard bytes.count - position >= PacketFraming.headerBytes else { return (position, nil) }
@@ -106,6 +122,7 @@ struct ResponseReader {
                 skip = count
                 continues = willContinue
                 position = payload
+                isDigested = digestsColumns && isColumn
                 passed()
                 continue
             }
@@ -132,6 +149,10 @@ struct ResponseReader {
         case .fields: return first != 0xFF && !(first == 0xFE && count < PacketFraming.payloadBytesMax)
         case .head, .columnsEnd, .preparedHead, .parametersEnd, .one, .ended: return false
         }
+    }
+
+    private var isColumn: Bool {
+        if case .columns = phase { true } else { false }
     }
 
     /// A packet that needed no reading has been found.
@@ -165,7 +186,7 @@ struct ResponseReader {
             if first == 0x00 || first == 0xFE, let status = StatusPacket(payload) {
                 return .status(status, payload: range, isLast: true)
             }
-            return .done(payload: range)
+            return .done
         }
         if first == 0xFF {
             // 0xFFFF is a progress report before the real answer.
@@ -180,10 +201,10 @@ struct ResponseReader {
         case .preparedHead: return preparedHead(payload, range)
         case .parametersEnd(let columns):
             phase = columns > 0 ? .columns(left: UInt64(columns), hasRows: false) : .ended
-            return phase == .ended ? .done(payload: range) : nil
+            return phase == .ended ? .done : nil
         case .fields:
             phase = .ended
-            return .done(payload: range)
+            return .done
         case .columns, .parameters, .one, .ended: return .broken("a packet out of place")
         }
     }
@@ -198,14 +219,13 @@ struct ResponseReader {
                 return .broken("a column count")
             }
             // With cached metadata a byte says whether the definitions follow.
-            let follows = cachesMetadata ? (reader.byte() ?? 1) != 0 : true
-            phase =
-                if follows {
-                    .columns(left: count, hasRows: true)
-                } else {
-                    deprecatesEOF ? .rows : .columnsEnd(hasRows: true)
-                }
-            return nil
+            guard cachesMetadata, reader.byte() == 0 else {
+                digest = ColumnsDigest()
+                phase = .columns(left: count, hasRows: true)
+                return nil
+            }
+            phase = deprecatesEOF ? .rows : .columnsEnd(hasRows: true)
+            return tellsOmissions ? .withoutDefinitions(payload: range) : nil
         }
     }
 

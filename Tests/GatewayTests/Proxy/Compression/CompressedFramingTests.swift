@@ -197,7 +197,7 @@ import Testing
         let count = PacketFraming.payloadBytesMax
         let large = [0xFF, 0xFF, 0xFF, 0] + [UInt8](repeating: 9, count: count)
         var input = ByteBuffer(bytes: large + large + [1, 0, 0, 0, 9, 5])
-        var counter = FrameCounter(endsWithEmpty: false, numbersFrom: 0)
+        var counter = FrameCounter(until: .shortPacket, numbersFrom: 0)
         var taken = ByteBuffer()
         while !counter.isEnded {
             var piece = input.readSlice(length: min(1 << 20, input.readableBytes)) ?? ByteBuffer()
