@@ -22,6 +22,19 @@ extension LabTests {
             node.endAgent()
             #expect(node.exitStatus == 0 && node.databasePID == nil)
         }
+
+        @Test func leavesTemporaryTablesOfOtherServersAlone() throws {
+            let cluster = try LabCluster(name: "neighbours")
+            defer { cluster.remove() }
+            let shared = cluster.folder + "/tmp"
+            let table = shared + "/#sql-temptable-99-1-0.MAI"
+            try FileManager.default.createDirectory(atPath: shared, withIntermediateDirectories: true)
+            try "a neighbour's".write(toFile: table, atomically: true, encoding: .utf8)
+            let node = try cluster.addNode()
+            try node.start(.bootstrap, environment: ["TMPDIR": shared])
+            _ = try cluster.waitUntilWritable()
+            #expect(FileManager.default.fileExists(atPath: table))
+        }
     }
 }
 

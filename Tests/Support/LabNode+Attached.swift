@@ -16,7 +16,7 @@ extension LabNode {
             ])
         let lines =
             [
-                "[mariadbd]", "user=root", "datadir=\(server)/data", "socket=\(server)/server.sock",
+                "[mariadbd]", "user=root", "datadir=\(server)/data", "tmpdir=\(server)", "socket=\(server)/server.sock",
                 "pid_file=\(server)/server.pid", "log_error=\(server)/server.err", "bind_address=\(host)",
                 "port=\(databasePort)", "skip_name_resolve=ON", "performance_schema=OFF",
                 "innodb_buffer_pool_size=64M",

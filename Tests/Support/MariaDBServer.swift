@@ -74,6 +74,8 @@ public final class MariaDBServer: Sendable {
         let command =
             [try Self.find("mariadbd"), "--no-defaults"] + Self.thriftyOptions + options + [
                 "--server-id=\(id)", "--datadir=\(dataDirectory)", "--socket=\(socket)", "--port=\(port)",
+                // A server that starts deletes every temporary table in its folder for them, whoever uses that.
+                "--tmpdir=\(directory)",
                 "--pid-file=\(pidFile)", "--log-error=\(errorLog)",
             ]
         Self.removeIfPresent(socket)

@@ -91,6 +91,8 @@ struct ManagedServer: DatabaseServer {
         logger.info("installing the database", metadata: ["path": "\(paths.data)"])
         var arguments = [
             "--no-defaults", "--datadir=\(unfinished)", "--auth-root-authentication-method=socket",
+            // A server that starts deletes all temporary tables in that folder, those of other servers on the host too.
+            "--tmpdir=\(paths.temporary)",
             "--auth-root-socket-user=\(NSUserName())", "--skip-test-db", "--skip-name-resolve",
         ]
         if let user = options.user { arguments.append("--user=\(user)") }

@@ -4,7 +4,7 @@ import NIOCore
 import NIOPosix
 import WANLink
 
-/// A network on loopback with a loop of its own, its delegate and its log.
+/// A network on loopback, its delegate and its log.
 struct TestNode: Sendable {
     let network: PeerNetwork
     let delegate: RecordingDelegate
@@ -15,7 +15,7 @@ struct TestNode: Sendable {
 
     static func start(
         _ number: UInt16?, cluster: String = "c1", port: Int = 0, delegate: RecordingDelegate = RecordingDelegate(),
-        timeout: Duration = .seconds(5),
+        timeout: Duration = .seconds(5), loops: any EventLoopGroup = MultiThreadedEventLoopGroup.singleton,
         adjust: (inout PeerNetwork.Configuration) -> Void = { _ in }
     ) async throws -> TestNode {
         let log = LogRecorder()
@@ -24,7 +24,7 @@ struct TestNode: Sendable {
         adjust(&configuration)
         let identity = number.map { PeerIdentity(clusterID: cluster, number: NodeNumber($0), id: "node-\($0)") }
         let network = try await PeerNetwork.start(
-            configuration, identity: identity, on: MultiThreadedEventLoopGroup.singleton.next(), delegate: delegate
+            configuration, identity: identity, on: loops.next(), delegate: delegate
         ).get()
         return TestNode(network: network, delegate: delegate, log: log)
     }
