@@ -17,7 +17,7 @@ struct ProxyAssembly {
         let accounts = ProxyAccounts(try administration())
         let proxy = MySQLProxy(
             try ProxySettings.make(configuration, number: node.identity.number.rawValue), accounts: accounts,
-            dialler: configuration.proxy.tunnel ? TunnelDialler(network: node.network) : TCPDialler(),
+            dialler: configuration.proxy.tunnel ? TunnelDialler(network: node.network) : DirectDialler(),
             group: MultiThreadedEventLoopGroup.singleton, logger: logger
         ) { _ in readiness.reached(.proxy) }
         await NodeLoop.run {

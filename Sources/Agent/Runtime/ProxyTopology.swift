@@ -82,7 +82,8 @@ final class ProxyTopology {
 
     private var local: BackendAddress {
         let address = node.configuration.localSQL
-        return .tcp(host: address.host, port: address.port)
+        guard let socket = node.configuration.socketPath else { return .tcp(host: address.host, port: address.port) }
+        return .local(socket: socket, host: address.host, port: address.port)
     }
 
     private var replica: BackendAddress? {

@@ -4,10 +4,10 @@ import NIOCore
 import WANLink
 import WriteAheadLog
 
-/// Reaches other members' databases through their agents, and all others by TCP.
+/// Reaches other members' databases through their agents, and all others directly.
 struct TunnelDialler: BackendDialler {
     let network: PeerNetwork
-    private let tcp = TCPDialler()
+    private let direct = DirectDialler()
 
     init(network: PeerNetwork) { self.network = network }
 
@@ -16,7 +16,7 @@ struct TunnelDialler: BackendDialler {
         initializer: @escaping @Sendable (any Channel) -> EventLoopFuture<Void>
     ) -> EventLoopFuture<any Channel> {
         guard case .member(let number) = address, let member = NodeNumber(rawValue: number) else {
-            return tcp.connect(to: address, on: eventLoop, initializer: initializer)
+            return direct.connect(to: address, on: eventLoop, initializer: initializer)
         }
         return network.openTunnel(to: member, on: eventLoop, initializer: initializer) { channel, seen in
             channel.pipeline.fireUserInboundEventTriggered(DatabaseSees(address: seen))

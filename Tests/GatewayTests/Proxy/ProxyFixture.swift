@@ -19,8 +19,8 @@ final class ProxyFixture: Sendable {
     static let password = "app-secret"
 
     /// Runs `body` with a proxy whose leader is `leader`; accounts: `app` with ``password``, `bare` without one, `ed` with ed25519
-    /// where the test makes it, and `far` without one
-    /// from 203.0.113.* only.
+    /// where the test makes it, `far` without one
+    /// from 203.0.113.* only, and `near`, who needs none from 127.0.0.1, and is another account on the socket.
     static func with<Value: Sendable>(
         leader: MariaDBServer, replica: MariaDBServer? = nil,
         settings: @Sendable (inout ProxyConfiguration) -> Void = { _ in },
@@ -39,6 +39,12 @@ final class ProxyFixture: Sendable {
             try await fixture.stop()
             throw error
         }
+    }
+
+    /// A server that is both, beside the proxy.
+    static func local(_ server: MariaDBServer, epoch: UInt64) -> ProxyView {
+        let address = BackendAddress.local(socket: server.socket, host: "127.0.0.1", port: server.port)
+        return ProxyView(leader: .init(address: address, epoch: epoch), replicas: [.init(address: address)])
     }
 
     static func view(leader: MariaDBServer?, epoch: UInt64, replica: MariaDBServer? = nil) -> ProxyView {
@@ -103,6 +109,11 @@ final class ProxyFixture: Sendable {
                 ]
             case "bare": [ProxyAccount(host: "%", user: "bare", methods: [.empty])]
             case "ed": [ProxyAccount(host: "%", user: "ed", methods: [.other(plugin: "ed25519")])]
+            case "near":
+                [
+                    ProxyAccount(host: "127.0.0.1", user: "near", methods: [.empty]),
+                    ProxyAccount(host: "localhost", user: "near", methods: [.other(plugin: "unix_socket")]),
+                ]
             case "far": [ProxyAccount(host: "203.0.113.%", user: "far", methods: [.empty])]
             default: []
             }
@@ -116,6 +127,8 @@ final class ProxyFixture: Sendable {
             CREATE DATABASE IF NOT EXISTS shop CHARACTER SET utf8mb4;
             CREATE USER IF NOT EXISTS app@'%' IDENTIFIED BY '\(password)'; GRANT ALL ON shop.* TO app@'%';
             GRANT RELOAD, PROCESS ON *.* TO app@'%';
+            CREATE USER IF NOT EXISTS near@'127.0.0.1'; GRANT ALL ON shop.* TO near@'127.0.0.1';
+            CREATE USER IF NOT EXISTS near@localhost IDENTIFIED VIA unix_socket;
             CREATE USER IF NOT EXISTS bare@'%'; GRANT ALL ON shop.* TO bare@'%';
             CREATE USER IF NOT EXISTS far@'203.0.113.%'; GRANT ALL ON shop.* TO far@'203.0.113.%'
             """)

@@ -59,6 +59,32 @@ import Testing
         }
     }
 
+    @Test("The database beside the proxy is spoken to by its socket, but for accounts to which that makes a difference")
+    func socket() async throws {
+        let server = try await SharedServer.server()
+        try await ProxyFixture.makeAccounts(server)
+        try await server.sql("CREATE OR REPLACE TABLE shop.so (id INT); INSERT INTO shop.so VALUES (5)")
+        for pool in [0, 4] {
+            try await ProxyFixture.with(leader: server) {
+                $0.readConsistency = .eventual
+                $0.poolMax = pool
+            } _: { fixture in
+                fixture.proxy.update(ProxyFixture.local(server, epoch: 2))
+                for (user, seen) in [("bare", "localhost"), ("near", "127.0.0.1"), ("bare", "localhost")] {
+                    var configuration = fixture.configuration
+                    configuration.user = user
+                    configuration.password = nil
+                    try await withSession(configuration) { session throws(SQLError) in
+                        #expect(try session.query("SELECT USER()").scalar == "\(user)@\(seen)")
+                        #expect(try session.query("SELECT id FROM so").scalar == "5")
+                        let large = try session.query("SELECT REPEAT('x', 20000000) FROM so")
+                        #expect(large.scalar?.utf8.count == 20_000_000)
+                    }
+                }
+            }
+        }
+    }
+
     @Test("FOUND_ROWS() after a SELECT that failed is about the one before")
     func foundRows() async throws {
         try await withProxy { fixture, _ in

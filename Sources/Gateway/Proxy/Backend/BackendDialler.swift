@@ -1,7 +1,7 @@
 import NIOCore
 import NIOPosix
 
-/// How connections to databases are made: by TCP, or by whatever the agent offers for members that can't be reached so.
+/// How connections to databases are made: by TCP, by a socket, or by whatever the agent offers for members that can't be reached so.
 public protocol BackendDialler: Sendable {
     /// - Parameter initializer: adds the handlers, before anything is read.
     func connect(
@@ -15,10 +15,13 @@ public protocol BackendDialler: Sendable {
 public struct DatabaseSees: Sendable {
     public var address: String
     public init(address: String) { self.address = address }
+
+    /// What MariaDB calls the host of those who come by its socket.
+    static let socket = "localhost"
 }
 
-/// Plain TCP.
-public struct TCPDialler: BackendDialler {
+/// Plain TCP, and the sockets of databases beside the proxy.
+public struct DirectDialler: BackendDialler {
     public var timeout: TimeAmount
 
     public init(timeout: TimeAmount = .seconds(2)) { self.timeout = timeout }
@@ -27,18 +30,30 @@ public struct TCPDialler: BackendDialler {
         to address: BackendAddress, on eventLoop: any EventLoop,
         initializer: @escaping @Sendable (any Channel) -> EventLoopFuture<Void>
     ) -> EventLoopFuture<any Channel> {
-        guard case .tcp(let host, let port) = address else {
-            return eventLoop.makeFailedFuture(UnreachableBackend(address: address))
-        }
-        return ClientBootstrap(group: eventLoop)
+        let bootstrap = ClientBootstrap(group: eventLoop)
             .connectTimeout(timeout)
-            .channelOption(.tcpOption(.tcp_nodelay), value: 1)
-            .channelOption(.socketOption(.so_keepalive), value: 1)
             .channelOption(.writeBufferWaterMark, value: ProxyBuffers.waterMark)
             .channelOption(.recvAllocator, value: ProxyBuffers.reads)
             .channelOption(.maxMessagesPerRead, value: ProxyBuffers.messagesPerRead)
-            .channelInitializer(initializer)
-            .connect(host: host, port: port)
+        switch address {
+        case .tcp(let host, let port):
+            return
+                bootstrap
+                .channelOption(.tcpOption(.tcp_nodelay), value: 1)
+                .channelOption(.socketOption(.so_keepalive), value: 1)
+                .channelInitializer(initializer)
+                .connect(host: host, port: port)
+        case .local(let socket, _, _):
+            return
+                bootstrap
+                .channelInitializer { channel in
+                    initializer(channel).map {
+                        channel.pipeline.fireUserInboundEventTriggered(DatabaseSees(address: DatabaseSees.socket))
+                    }
+                }
+                .connect(unixDomainSocketPath: socket)
+        case .member: return eventLoop.makeFailedFuture(UnreachableBackend(address: address))
+        }
     }
 }
 

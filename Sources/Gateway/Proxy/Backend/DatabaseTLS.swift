@@ -36,7 +36,10 @@ public struct DatabaseTLS: Sendable {
     /// Begins TLS on a connection to that address; what is written from now on waits for it.
     func encrypt(_ context: ChannelHandlerContext, to address: BackendAddress) throws {
         var name: String?
-        if case .tcp(let host, _) = address, IPAddress(host) == nil { name = host }
+        switch address {
+        case .tcp(let host, _), .local(_, let host, _): if IPAddress(host) == nil { name = host }
+        case .member: break
+        }
         // An address is compared with that of the connection.
         let handler = try NIOSSLClientHandler(context: self.context, serverHostname: name)
         try context.pipeline.syncOperations.addHandler(handler, position: .first)

@@ -20,7 +20,7 @@ public final class MySQLProxy: Service {
     /// - Parameter onListening: called once, with the port that was bound.
     public init(
         _ configuration: ProxyConfiguration, accounts: any ProxyAccountSource,
-        dialler: any BackendDialler = TCPDialler(), group: any EventLoopGroup, logger: Logger,
+        dialler: any BackendDialler = DirectDialler(), group: any EventLoopGroup, logger: Logger,
         onListening: @escaping @Sendable (_ port: Int) async -> Void = { _ in }
     ) {
         let cache = AccountCache(accounts)

@@ -50,7 +50,7 @@ public struct ProxyConfiguration: Sendable {
     /// Tunnels are encrypted already, as the cluster says.
     func tls(to address: BackendAddress) -> DatabaseTLS? {
         switch address {
-        case .tcp: databaseTLS
+        case .tcp, .local: databaseTLS
         case .member: nil
         }
     }

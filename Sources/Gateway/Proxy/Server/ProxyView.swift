@@ -1,12 +1,14 @@
 /// Where a database can be reached from this proxy.
 public enum BackendAddress: Sendable, Hashable, CustomStringConvertible {
     case tcp(host: String, port: Int)
+    /// Beside the proxy: by its socket for accounts to which that makes no difference, by TCP for others.
+    case local(socket: String, host: String, port: Int)
     /// Through the agent of the member with this number, over the cluster's own links.
     case member(UInt16)
 
     public var description: String {
         switch self {
-        case .tcp(let host, let port): "\(host):\(port)"
+        case .tcp(let host, let port), .local(_, let host, let port): "\(host):\(port)"
         case .member(let number): "member \(number)"
         }
     }

@@ -100,7 +100,7 @@ extension ProxySession {
             owner: self)
         backend.syncedSchema = state.schema
         worker.counters.backendsOpened += 1
-        worker.dialler.connect(to: address, on: eventLoop) { channel in
+        worker.dialler.connect(to: way(to: address, isEncrypted: tls != nil), on: eventLoop) { channel in
             channel.eventLoop.makeCompletedFuture {
                 try channel.pipeline.syncOperations.addHandlers(ReadsBetweenFlushes(), backend)
             }
@@ -111,6 +111,14 @@ extension ProxySession {
             }
         }
         return backend
+    }
+
+    /// By a socket a database sees `localhost`: it must take that for the same account, and then is told no other address.
+    private func way(to address: BackendAddress, isEncrypted: Bool) -> BackendAddress {
+        guard case .local(_, let host, let port) = address,
+            isEncrypted || headerForDatabases != nil || !mayLogIn(from: DatabaseSees.socket)
+        else { return address }
+        return .tcp(host: host, port: port)
     }
 
     /// A connection that another client has left, on which this one logs in.
