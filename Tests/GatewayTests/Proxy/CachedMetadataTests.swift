@@ -6,7 +6,7 @@ import Testing
 @testable import Gateway
 
 /// A server leaves out definitions of columns that it has told; what it has told is not what the other one has.
-@Suite("Definitions of columns are left out only for clients that have them", .serialized) struct CachedMetadataTests {
+@Suite("Definitions of columns are left out for clients that have them", .serialized) struct CachedMetadataTests {
     @Test("Between two databases whose tables differ, and after a failover", arguments: [Capabilities(), .deprecateEOF])
     func twoDatabases(more: Capabilities) async throws {
         let leader = try await SharedServer.server()

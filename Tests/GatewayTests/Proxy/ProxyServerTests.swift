@@ -198,7 +198,9 @@ import Testing
         }
     }
 
-    @Test("A read that waits at the old leader is asked again at the next one, and what the session has lost is not forgotten")
+    @Test(
+        "A read that waits at the old leader is asked again at the next one, and what the session has lost is not forgotten"
+    )
     func readDuringFailover() async throws {
         let server = try await SharedServer.server()
         try await ProxyFixture.makeAccounts(server)

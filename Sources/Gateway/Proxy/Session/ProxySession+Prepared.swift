@@ -125,7 +125,8 @@ extension ProxySession {
         code: 1615, sqlState: "HY000", message: "Prepared statement needs to be re-prepared")
 
     /// - Returns: whether there is room for definitions that the client must be given.
-    private func keep(_ definitions: ByteBuffer, of statement: PreparedStatement, at backend: BackendConnection) -> Bool {
+    private func keep(_ definitions: ByteBuffer, of statement: PreparedStatement, at backend: BackendConnection) -> Bool
+    {
         guard backend.capabilities.contains(.cachedMetadata), definitions.readableBytes > 0 else { return true }
         let columns = ColumnsDigest(packets: definitions)
         statement[backend]?.columns = columns
