@@ -7,7 +7,7 @@ import Testing
 
 /// A server leaves out definitions of columns that it has told; what it has told is not what the other one has.
 @Suite("Definitions of columns are left out for clients that have them", .serialized) struct CachedMetadataTests {
-    @Test("Between two databases whose tables differ, and after a failover", arguments: [Capabilities(), .deprecateEOF])
+    @Test("Two databases whose tables differ, and a failover", arguments: [Capabilities(), .deprecateEOF])
     func twoDatabases(more: Capabilities) async throws {
         let leader = try await SharedServer.server()
         try await ProxyFixture.makeAccounts(leader)
