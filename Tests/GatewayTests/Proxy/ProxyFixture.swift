@@ -26,11 +26,18 @@ final class ProxyFixture: Sendable {
         settings: @Sendable (inout ProxyConfiguration) -> Void = { _ in },
         _ body: (ProxyFixture) async throws -> Value
     ) async throws -> Value {
+        try await with(view: view(leader: leader, epoch: 1, replica: replica), settings: settings, body)
+    }
+
+    static func with<Value: Sendable>(
+        view: ProxyView, settings: @Sendable (inout ProxyConfiguration) -> Void = { _ in },
+        _ body: (ProxyFixture) async throws -> Value
+    ) async throws -> Value {
         var configuration = ProxyConfiguration(host: "127.0.0.1", port: 0, number: 1)
         configuration.failoverWait = .seconds(5)
         settings(&configuration)
         let fixture = try await ProxyFixture(configuration)
-        fixture.proxy.update(view(leader: leader, epoch: 1, replica: replica))
+        fixture.proxy.update(view)
         do {
             let value = try await body(fixture)
             try await fixture.stop()
@@ -42,9 +49,9 @@ final class ProxyFixture: Sendable {
     }
 
     /// A server that is both, beside the proxy.
-    static func local(_ server: MariaDBServer, epoch: UInt64) -> ProxyView {
+    static func local(_ server: MariaDBServer) -> ProxyView {
         let address = BackendAddress.local(socket: server.socket, host: "127.0.0.1", port: server.port)
-        return ProxyView(leader: .init(address: address, epoch: epoch), replicas: [.init(address: address)])
+        return ProxyView(leader: .init(address: address, epoch: 1), replicas: [.init(address: address)])
     }
 
     static func view(leader: MariaDBServer?, epoch: UInt64, replica: MariaDBServer? = nil) -> ProxyView {

@@ -65,11 +65,10 @@ import Testing
         try await ProxyFixture.makeAccounts(server)
         try await server.sql("CREATE OR REPLACE TABLE shop.so (id INT); INSERT INTO shop.so VALUES (5)")
         for pool in [0, 4] {
-            try await ProxyFixture.with(leader: server) {
+            try await ProxyFixture.with(view: ProxyFixture.local(server)) {
                 $0.readConsistency = .eventual
                 $0.poolMax = pool
             } _: { fixture in
-                fixture.proxy.update(ProxyFixture.local(server, epoch: 2))
                 for (user, seen) in [("bare", "localhost"), ("near", "127.0.0.1"), ("bare", "localhost")] {
                     var configuration = fixture.configuration
                     configuration.user = user
