@@ -6,6 +6,9 @@ let strict: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
     .enableUpcomingFeature("ExistentialAny"),
     .enableUpcomingFeature("MemberImportVisibility"),
+    // Tests run on the release build. Said here and not on the command line, so that the libraries are built as anybody builds them:
+    // with it SwiftNIO's internal calls can't be bound early, which costs the proxy a tenth of its processor time.
+    .unsafeFlags(["-enable-testing"], .when(configuration: .release)),
 ]
 
 let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")

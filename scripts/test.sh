@@ -20,12 +20,12 @@ export WOLFSCALE_BINARY
 
 if [ $# -gt 0 ]; then
     say "tests whose names match $1"
-    exec swift test -c release -Xswiftc -enable-testing --skip-build --no-parallel --filter "$1"
+    exec swift test -c release --skip-build --no-parallel --filter "$1"
 fi
 say "tests of the modules"
-swift test -c release -Xswiftc -enable-testing --skip-build --skip LabTests
+swift test -c release --skip-build --skip LabTests
 say "tests with clusters of real servers, one after the other"
-swift test -c release -Xswiftc -enable-testing --skip-build --no-parallel --filter LabTests
+swift test -c release --skip-build --no-parallel --filter LabTests
 say "faults under load"
 "$root/scripts/chaos.sh" --no-build --faults 17 --seed "${WOLFSCALE_CHAOS_SEED:-20261123}"
 say "the quickstart"

@@ -55,7 +55,7 @@ need_client_drivers() {
 build() {
     say "building (release; the first time takes several minutes)"
     # The exit status is that of the build, whatever the filter finds.
-    swift build --package-path "$root" -c release -Xswiftc -enable-testing "$@" \
+    swift build --package-path "$root" -c release "$@" \
         > >(grep --line-buffered -vE '^\[[0-9]+/[0-9]+\] (Compiling|Write|Emitting|Planning)|found 1 file|CMakeLists|unhandled') 2>&1
 }
 

@@ -7,7 +7,7 @@ import Testing
 
 extension Lab {
     /// Size and speed. WOLFSCALE_LARGE_MB sets the size of the large transaction; WOLFSCALE_BENCH=1 runs sysbench, for
-    /// figures that mean something in a release build: `swift test -c release -Xswiftc -enable-testing`.
+    /// figures that mean something in a release build: `swift test -c release`.
     @Suite(.timeLimit(.minutes(20))) struct LoadTests {
         private static let environment = ProcessInfo.processInfo.environment
         private static let largeMegabytes = environment["WOLFSCALE_LARGE_MB"].flatMap { Int($0) } ?? 200
