@@ -1,77 +1,77 @@
 /// The capability flags of the handshake: MySQL's in the lower 32 bits, MariaDB's extended ones in the upper 32.
-package struct Capabilities: OptionSet, Hashable, Sendable {
-    package let rawValue: UInt64
+@usableFromInline package struct Capabilities: OptionSet, Hashable, Sendable {
+    @usableFromInline package let rawValue: UInt64
 
-    package init(rawValue: UInt64) { self.rawValue = rawValue }
+    @inlinable package init(rawValue: UInt64) { self.rawValue = rawValue }
 
     /// In MariaDB the absence of this flag marks a MariaDB peer (CLIENT_MYSQL).
-    package static let longPassword = Capabilities(rawValue: 1 << 0)
-    package static let foundRows = Capabilities(rawValue: 1 << 1)
-    package static let connectWithDatabase = Capabilities(rawValue: 1 << 3)
-    package static let compress = Capabilities(rawValue: 1 << 5)
-    package static let localFiles = Capabilities(rawValue: 1 << 7)
-    package static let ignoreSpace = Capabilities(rawValue: 1 << 8)
-    package static let protocol41 = Capabilities(rawValue: 1 << 9)
-    package static let interactive = Capabilities(rawValue: 1 << 10)
-    package static let tls = Capabilities(rawValue: 1 << 11)
-    package static let transactions = Capabilities(rawValue: 1 << 13)
-    package static let secureConnection = Capabilities(rawValue: 1 << 15)
-    package static let multiStatements = Capabilities(rawValue: 1 << 16)
-    package static let multiResults = Capabilities(rawValue: 1 << 17)
-    package static let preparedMultiResults = Capabilities(rawValue: 1 << 18)
-    package static let pluginAuthentication = Capabilities(rawValue: 1 << 19)
-    package static let connectAttributes = Capabilities(rawValue: 1 << 20)
-    package static let lengthEncodedAuthentication = Capabilities(rawValue: 1 << 21)
-    package static let expiredPasswords = Capabilities(rawValue: 1 << 22)
-    package static let sessionTracking = Capabilities(rawValue: 1 << 23)
-    package static let deprecateEOF = Capabilities(rawValue: 1 << 24)
+    @inlinable package static var longPassword: Self { Self(rawValue: 1 << 0) }
+    @inlinable package static var foundRows: Self { Self(rawValue: 1 << 1) }
+    @inlinable package static var connectWithDatabase: Self { Self(rawValue: 1 << 3) }
+    @inlinable package static var compress: Self { Self(rawValue: 1 << 5) }
+    @inlinable package static var localFiles: Self { Self(rawValue: 1 << 7) }
+    @inlinable package static var ignoreSpace: Self { Self(rawValue: 1 << 8) }
+    @inlinable package static var protocol41: Self { Self(rawValue: 1 << 9) }
+    @inlinable package static var interactive: Self { Self(rawValue: 1 << 10) }
+    @inlinable package static var tls: Self { Self(rawValue: 1 << 11) }
+    @inlinable package static var transactions: Self { Self(rawValue: 1 << 13) }
+    @inlinable package static var secureConnection: Self { Self(rawValue: 1 << 15) }
+    @inlinable package static var multiStatements: Self { Self(rawValue: 1 << 16) }
+    @inlinable package static var multiResults: Self { Self(rawValue: 1 << 17) }
+    @inlinable package static var preparedMultiResults: Self { Self(rawValue: 1 << 18) }
+    @inlinable package static var pluginAuthentication: Self { Self(rawValue: 1 << 19) }
+    @inlinable package static var connectAttributes: Self { Self(rawValue: 1 << 20) }
+    @inlinable package static var lengthEncodedAuthentication: Self { Self(rawValue: 1 << 21) }
+    @inlinable package static var expiredPasswords: Self { Self(rawValue: 1 << 22) }
+    @inlinable package static var sessionTracking: Self { Self(rawValue: 1 << 23) }
+    @inlinable package static var deprecateEOF: Self { Self(rawValue: 1 << 24) }
 
     // MariaDB's own.
-    package static let progress = Capabilities(rawValue: 1 << 32)
-    package static let bulkExecute = Capabilities(rawValue: 1 << 34)
-    package static let extendedMetadata = Capabilities(rawValue: 1 << 35)
-    package static let cachedMetadata = Capabilities(rawValue: 1 << 36)
+    @inlinable package static var progress: Self { Self(rawValue: 1 << 32) }
+    @inlinable package static var bulkExecute: Self { Self(rawValue: 1 << 34) }
+    @inlinable package static var extendedMetadata: Self { Self(rawValue: 1 << 35) }
+    @inlinable package static var cachedMetadata: Self { Self(rawValue: 1 << 36) }
 }
 
 /// The commands of the protocol, as the first byte of a packet with sequence number 0.
 package enum Command {
-    package static let quit: UInt8 = 0x01
-    package static let initDatabase: UInt8 = 0x02
-    package static let query: UInt8 = 0x03
-    package static let fieldList: UInt8 = 0x04
-    package static let refresh: UInt8 = 0x07
-    package static let shutdown: UInt8 = 0x08
-    package static let statistics: UInt8 = 0x09
-    package static let processInfo: UInt8 = 0x0A
-    package static let processKill: UInt8 = 0x0C
-    package static let debug: UInt8 = 0x0D
-    package static let ping: UInt8 = 0x0E
-    package static let changeUser: UInt8 = 0x11
-    package static let binlogDump: UInt8 = 0x12
-    package static let registerReplica: UInt8 = 0x15
-    package static let prepare: UInt8 = 0x16
-    package static let execute: UInt8 = 0x17
-    package static let sendLongData: UInt8 = 0x18
-    package static let closeStatement: UInt8 = 0x19
-    package static let resetStatement: UInt8 = 0x1A
-    package static let setOption: UInt8 = 0x1B
-    package static let fetch: UInt8 = 0x1C
-    package static let resetConnection: UInt8 = 0x1F
-    package static let bulkExecute: UInt8 = 0xFA
+    @inlinable package static var quit: UInt8 { 0x01 }
+    @inlinable package static var initDatabase: UInt8 { 0x02 }
+    @inlinable package static var query: UInt8 { 0x03 }
+    @inlinable package static var fieldList: UInt8 { 0x04 }
+    @inlinable package static var refresh: UInt8 { 0x07 }
+    @inlinable package static var shutdown: UInt8 { 0x08 }
+    @inlinable package static var statistics: UInt8 { 0x09 }
+    @inlinable package static var processInfo: UInt8 { 0x0A }
+    @inlinable package static var processKill: UInt8 { 0x0C }
+    @inlinable package static var debug: UInt8 { 0x0D }
+    @inlinable package static var ping: UInt8 { 0x0E }
+    @inlinable package static var changeUser: UInt8 { 0x11 }
+    @inlinable package static var binlogDump: UInt8 { 0x12 }
+    @inlinable package static var registerReplica: UInt8 { 0x15 }
+    @inlinable package static var prepare: UInt8 { 0x16 }
+    @inlinable package static var execute: UInt8 { 0x17 }
+    @inlinable package static var sendLongData: UInt8 { 0x18 }
+    @inlinable package static var closeStatement: UInt8 { 0x19 }
+    @inlinable package static var resetStatement: UInt8 { 0x1A }
+    @inlinable package static var setOption: UInt8 { 0x1B }
+    @inlinable package static var fetch: UInt8 { 0x1C }
+    @inlinable package static var resetConnection: UInt8 { 0x1F }
+    @inlinable package static var bulkExecute: UInt8 { 0xFA }
 }
 
 /// The status flags of OK and EOF packets.
-package struct ServerStatus: OptionSet, Hashable, Sendable {
-    package let rawValue: UInt16
+@usableFromInline package struct ServerStatus: OptionSet, Hashable, Sendable {
+    @usableFromInline package let rawValue: UInt16
 
-    package init(rawValue: UInt16) { self.rawValue = rawValue }
+    @inlinable package init(rawValue: UInt16) { self.rawValue = rawValue }
 
-    package static let inTransaction = ServerStatus(rawValue: 1 << 0)
-    package static let autocommit = ServerStatus(rawValue: 1 << 1)
-    package static let moreResults = ServerStatus(rawValue: 1 << 3)
-    package static let cursorExists = ServerStatus(rawValue: 1 << 6)
-    package static let noBackslashEscapes = ServerStatus(rawValue: 1 << 9)
-    package static let inReadOnlyTransaction = ServerStatus(rawValue: 1 << 13)
-    package static let sessionStateChanged = ServerStatus(rawValue: 1 << 14)
-    package static let ansiQuotes = ServerStatus(rawValue: 1 << 15)
+    @inlinable package static var inTransaction: Self { Self(rawValue: 1 << 0) }
+    @inlinable package static var autocommit: Self { Self(rawValue: 1 << 1) }
+    @inlinable package static var moreResults: Self { Self(rawValue: 1 << 3) }
+    @inlinable package static var cursorExists: Self { Self(rawValue: 1 << 6) }
+    @inlinable package static var noBackslashEscapes: Self { Self(rawValue: 1 << 9) }
+    @inlinable package static var inReadOnlyTransaction: Self { Self(rawValue: 1 << 13) }
+    @inlinable package static var sessionStateChanged: Self { Self(rawValue: 1 << 14) }
+    @inlinable package static var ansiQuotes: Self { Self(rawValue: 1 << 15) }
 }

@@ -4,8 +4,8 @@ import NIOCore
 /// ``payloadBytesMax`` bytes or more continues in further packets; one that ends exactly at the limit is closed by an
 /// empty packet. (MariaDB knowledge base, "0 - Packet".)
 package enum PacketFraming {
-    package static let headerBytes = 4
-    package static let payloadBytesMax = 0xFF_FFFF
+    @inlinable package static var headerBytes: Int { 4 }
+    @inlinable package static var payloadBytesMax: Int { 0xFF_FFFF }
 }
 
 extension ByteBuffer {
