@@ -101,7 +101,8 @@ extension LabTests {
             let client = try leader.proxyClient()
             for id in 100..<150 { try client.query("INSERT INTO t VALUES (\(id))") }
             let metrics = try MetricsCheck.read(leader)
-            try MetricsCheck.requireTable(metrics, without: ["wolfscale_galera_", "wolfscale_bridge_"])
+            try MetricsCheck.requireTable(
+                metrics, without: ["wolfscale_galera_", "wolfscale_bridge_", "wolfscale_proxy_member_"])
             #expect(metrics.value("wolfscale_raft_is_leader") == 1 && metrics.value("wolfscale_database_writable") == 1)
             #expect(metrics.value("wolfscale_members", ["state": "active"]) == 3)
             #expect(metrics.value("wolfscale_capture_transactions_total") ?? 0 >= 50)

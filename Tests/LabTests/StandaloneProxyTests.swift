@@ -37,6 +37,7 @@ extension LabTests {
                     }
                 }
                 #expect(throws: SQLError.self) { try proxy.client(password: "wrong") }
+                try tellsOfItself(proxy, leader)
 
                 leader.endAgent(SIGKILL)
                 leader.signalDatabase(SIGKILL)
@@ -99,6 +100,36 @@ extension LabTests {
                 }
                 #expect(try places().allSatisfy { $0 == light.databasePort }, "nobody moves back")
             }
+        }
+
+        /// By HTTP: whether it does its job, where clients go, and its metrics.
+        private func tellsOfItself(_ proxy: StandaloneProxy, _ leader: LabNode) throws {
+            #expect(try proxy.http("/health").status == 200)
+            let status = try JSONSerialization.jsonObject(with: proxy.http("/status").body) as? [String: Any]
+            let writes = status?["writes"] as? [String: Any]
+            #expect(writes?["address"] as? String == "127.0.0.1:\(leader.databasePort)", "\(status ?? [:])")
+            #expect((status?["reads"] as? [Any])?.count == 2, "\(status ?? [:])")
+            let members = status?["members"] as? [[String: Any]] ?? []
+            #expect(members.count == 3 && members.allSatisfy { $0["answers"] as? Bool == true }, "\(status ?? [:])")
+            let text = String(decoding: try proxy.http("/metrics").body, as: UTF8.self)
+            let metrics = try PrometheusText.parse(text)
+            #expect(metrics.value("wolfscale_proxy_has_leader") == 1 && metrics.value("wolfscale_healthy") == 1)
+            #expect(metrics.value("wolfscale_proxy_replicas") == 2)
+            #expect(metrics.samples("wolfscale_proxy_member_answers").count == 3)
+            #expect(metrics.value("wolfscale_proxy_commands_total", ["route": "leader"]) ?? 0 >= 50)
+            #expect(Set(metrics.types.keys).isSubset(of: try MetricsCheck.documented()))
+        }
+
+        @Test func withoutAnyMemberItSaysThatItIsNotWell() throws {
+            let folder = try Lab.makeFolder("standalone-alone")
+            defer { try? FileManager.default.removeItem(atPath: folder) }
+            let proxy = try StandaloneProxy(in: folder, members: "127.0.0.1:\(FreePort.take())")
+            defer { proxy.end() }
+            let answer = try Lab.eventually("its API answers") { try proxy.http("/health") }
+            #expect(answer.status == 503)
+            #expect(String(decoding: answer.body, as: UTF8.self).contains("no member of the cluster answers"))
+            let metrics = try PrometheusText.parse(String(decoding: try proxy.http("/metrics").body, as: UTF8.self))
+            #expect(metrics.value("wolfscale_proxy_has_leader") == 0 && metrics.value("wolfscale_healthy") == 0)
         }
 
         /// How many SELECT statements a server has had.

@@ -199,19 +199,7 @@ public final class LabNode: @unchecked Sendable {
         }
         request.setValue("Bearer \(Self.token)", forHTTPHeaderField: "Authorization")
         for (name, value) in headers { request.setValue(value, forHTTPHeaderField: name) }
-        let done = DispatchSemaphore(value: 0)
-        let box = ResultBox()
-        let task = URLSession.shared.dataTask(with: request) { data, response, error in
-            if let response = response as? HTTPURLResponse {
-                box.set(.success((response.statusCode, data ?? Data())))
-            } else {
-                box.set(.failure(LabError("\(method) \(path): \(error.map { "\($0)" } ?? "no answer")")))
-            }
-            done.signal()
-        }
-        task.resume()
-        done.wait()
-        return try box.get()
+        return try LabHTTP.send(request)
     }
 
     /// By `curl`, which can be told whom to believe.
@@ -228,15 +216,6 @@ public final class LabNode: @unchecked Sendable {
             throw LabError("\(method) \(path): \(output)")
         }
         return (status, Data(output[..<end].utf8))
-    }
-
-    private final class ResultBox: @unchecked Sendable {
-        private var result: Result<(status: Int, body: Data), any Error>?
-        func set(_ result: Result<(status: Int, body: Data), any Error>) { self.result = result }
-        func get() throws -> (status: Int, body: Data) {
-            guard let result else { throw LabError("no answer") }
-            return try result.get()
-        }
     }
 
     public func status() throws -> LabStatus {

@@ -1,10 +1,13 @@
 import Foundation
+import FoundationNetworking
 import Glibc
 import MariaDBClient
 
 /// A `wolfscale proxy` on this machine.
 public final class StandaloneProxy: @unchecked Sendable {
     public let port: Int
+    /// Of its HTTP API.
+    public let apiPort: Int
     public let log: String
     private let process = Process()
 
@@ -12,20 +15,35 @@ public final class StandaloneProxy: @unchecked Sendable {
     ///   - member: the one whose API it is told.
     ///   - user: may read `mysql.global_priv` at the databases.
     ///   - more: lines for `[proxy]`.
-    public init(in folder: String, member: LabNode, user: String, password: String, more: [String] = []) throws {
+    public convenience init(
+        in folder: String, member: LabNode, user: String, password: String, more: [String] = []
+    ) throws {
+        let authority = member.apiAuthority.map { ["tls_ca = \"\($0)\""] } ?? []
+        try self.init(
+            in: folder, members: "\(member.host):\(member.apiPort)", more: more,
+            database: ["user = \"\(user)\"", "password = \"\(password)\""],
+            api: ["token_file = \"\(member.folder)/token\""] + authority)
+    }
+
+    /// - Parameters:
+    ///   - members: of the configuration.
+    ///   - more: lines for `[proxy]`; the next two for their sections.
+    public init(
+        in folder: String, members: String, more: [String] = [], database: [String] = [], api: [String] = []
+    ) throws {
         port = try FreePort.take()
+        apiPort = try FreePort.take()
         log = folder + "/proxy.log"
         let file = folder + "/proxy.toml"
         try """
         [proxy]
-        members = ["\(member.host):\(member.apiPort)"]
+        members = ["\(members)"]
         \(more.joined(separator: "\n"))
         [database]
-        user = "\(user)"
-        password = "\(password)"
+        \(database.joined(separator: "\n"))
         [api]
-        token_file = "\(member.folder)/token"
-        \(member.apiAuthority.map { "tls_ca = \"\($0)\"" } ?? "")
+        bind_address = "127.0.0.1:\(apiPort)"
+        \(api.joined(separator: "\n"))
 
         """.write(toFile: file, atomically: true, encoding: .utf8)
         _ = FileManager.default.createFile(atPath: log, contents: nil)
@@ -44,6 +62,12 @@ public final class StandaloneProxy: @unchecked Sendable {
             SQLConfiguration(
                 address: .tcp(host: "127.0.0.1", port: port), user: LabNode.user, password: password,
                 database: LabNode.schema, connectTimeout: .seconds(15), readTimeout: .seconds(30)))
+    }
+
+    /// `GET` of its own API.
+    public func http(_ path: String) throws -> (status: Int, body: Data) {
+        guard let url = URL(string: "http://127.0.0.1:\(apiPort)\(path)") else { throw LabError("bad path \(path)") }
+        return try LabHTTP.send(URLRequest(url: url, timeoutInterval: 10))
     }
 
     public func end() {

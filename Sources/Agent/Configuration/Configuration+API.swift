@@ -10,6 +10,11 @@ extension Configuration {
         return api.tls ? (tlsFiles.certificate, tlsFiles.privateKey) : nil
     }
 
+    /// Where a standalone proxy tells of itself; nil unless it was told to: nothing else of it listens by HTTP.
+    var standaloneAPI: PeerAddress? {
+        given.contains("api.bind_address") && api.enabled ? PeerAddress(api.bindAddress) : nil
+    }
+
     /// Why the API can't speak TLS as it should; nil when there is a certificate, or none is wanted.
     var apiCertificateProblem: String? {
         guard api.tls, api.tlsCertificate == nil, !usesTLS else { return nil }

@@ -18,7 +18,7 @@ enum ConfigurationRules {
         if !configuration.given.contains("database.managed") {
             configuration.database.managed = configuration.replication.mode == .quorum
         }
-        if use == .proxy { return proxy(configuration) + standalone(configuration) }
+        if use == .proxy { return proxy(configuration) + api(configuration) + standalone(configuration) }
         return node(configuration) + api(configuration) + database(configuration) + cluster(configuration)
             + network(configuration)
             + proxy(configuration)

@@ -54,6 +54,18 @@ final class ClusterPoller: Service {
         learn(members)
     }
 
+    /// The members that it knows, and whether they answer.
+    var members: [ProxyStatus.MemberAnswer] {
+        state.withLock { state in
+            state.known.sorted().map { member in
+                let complaint = state.complaints[member]
+                let hasAnswered = complaint == nil && state.table.hasAnswered(member)
+                return ProxyStatus.MemberAnswer(
+                    api: member, answers: hasAnswered, reason: hasAnswered ? nil : complaint ?? "not asked yet")
+            }
+        }
+    }
+
     func run() async throws {
         var configuration = HTTPClient.Configuration()
         configuration.timeout.connect = Self.timeout

@@ -43,6 +43,8 @@ struct RouteTable {
     /// How many APIs have answered.
     var members: Int { answers.count }
 
+    func hasAnswered(_ api: String) -> Bool { answers[api] != nil }
+
     /// Those with a weight of whom no answer has come.
     var unknownNames: [String] {
         let known = answers.values.compactMap(\.route.node)

@@ -9,6 +9,7 @@ import UnixSignals
 /// Runs a proxy without a database of its own until it is told to stop.
 func runStandaloneProxy(configuration: Configuration) async throws {
     AllocatorTuning.apply()
+    ProcessMetrics.begin()
     let logger = Logger(label: "wolfscale")
     // Members have the numbers from 1; a number shows in connection ids only.
     var settings = try ProxySettings.make(configuration, number: UInt16.random(in: 512...1_023))
@@ -16,11 +17,12 @@ func runStandaloneProxy(configuration: Configuration) async throws {
     let accounts = StandaloneAccounts(
         user: configuration.database.user, password: try configuration.databasePassword(),
         tls: configuration.proxy.accountsTLS)
-    let proxy = MySQLProxy(
-        settings, accounts: accounts, group: MultiThreadedEventLoopGroup.singleton, logger: logger
-    ) { _ in
+    let readiness = Readiness(awaiting: configuration.standaloneAPI == nil ? [.proxy] : [.proxy, .api]) {
         SystemdNotifier.send("READY=1\nSTATUS=running")
     }
+    let proxy = MySQLProxy(
+        settings, accounts: accounts, group: MultiThreadedEventLoopGroup.singleton, logger: logger
+    ) { _ in readiness.reached(.proxy) }
     // Until a leader has said that it is the only one, nobody is believed to be.
     proxy.trustLeader(for: .zero)
     let bound = configuration.proxy.maxStalenessSeconds
@@ -46,12 +48,19 @@ func runStandaloneProxy(configuration: Configuration) async throws {
     } onLease: { lease in
         proxy.trustLeader(for: .nanoseconds(Int64(lease / .nanoseconds(1))))
     }
+    var services: [ServiceGroupConfiguration.ServiceConfiguration] = [
+        .init(service: poller), .init(service: proxy, failureTerminationBehavior: .gracefullyShutdownGroup),
+    ]
+    if let bind = configuration.standaloneAPI {
+        let api = StandaloneAPI(
+            try configuration.standaloneAPISettings(bind), proxy: StandaloneInformation(proxy: proxy, poller: poller),
+            group: MultiThreadedEventLoopGroup.singleton, logger: logger
+        ) { _ in readiness.reached(.api) }
+        services.append(.init(service: api, failureTerminationBehavior: .gracefullyShutdownGroup))
+    }
     let group = ServiceGroup(
         configuration: .init(
-            services: [
-                .init(service: poller), .init(service: proxy, failureTerminationBehavior: .gracefullyShutdownGroup),
-            ],
-            gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
+            services: services, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger))
     try await group.run()
 }
 

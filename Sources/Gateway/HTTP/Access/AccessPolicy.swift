@@ -66,8 +66,8 @@ struct AccessPolicy: Sendable {
         guard parts.count == 2, parts[0].lowercased() == "bearer" else {
             return .failure(.unauthorized("The header `Authorization` must be `Bearer` and a token."))
         }
+        if let token, token.matches(parts[1]) { return .success(.secret) }
         guard let issued = IssuedToken(parts[1]) else {
-            if let token, token.matches(parts[1]) { return .success(.secret) }
             return .failure(
                 .unauthorized(
                     "The bearer token is neither one of `wolfscale token create` nor the secret of api.token_file."))

@@ -8,13 +8,7 @@ struct HealthRoutes {
 
     func add(to router: Router<APIContext>) {
         router.get("/health") { request, context in
-            switch await cluster.health() {
-            case .ok:
-                return APIResponse.json(HealthAnswer(status: "ok"))
-            case .failing(let reason):
-                let answer = HealthAnswer(status: "failing", reason: mayRead(request, context) ? reason : nil)
-                return APIResponse.json(answer, status: .serviceUnavailable)
-            }
+            Self.answer(await cluster.health(), showsReason: policy.mayRead(request, context))
         }
         // One endpoint with ?endpoint=host:port, all of them without: 200 when a healthy one is among them.
         router.get("/health/galera") { request, context in
@@ -27,7 +21,7 @@ struct HealthRoutes {
                     wanted.map { "No Galera endpoint \($0) is configured." }
                         ?? "This node bridges no Galera cluster.")
             }
-            if !mayRead(request, context) {
+            if !policy.mayRead(request, context) {
                 for index in endpoints.indices { endpoints[index].reason = nil }
             }
             let isHealthy = endpoints.contains(where: \.healthy)
@@ -35,8 +29,19 @@ struct HealthRoutes {
         }
     }
 
-    private func mayRead(_ request: Request, _ context: APIContext) -> Bool {
-        policy.refusal(.read, peer: context.peer, headers: request.headers) == nil
+    static func answer(_ health: Health, showsReason: Bool) -> Response {
+        switch health {
+        case .ok: return APIResponse.json(HealthAnswer(status: "ok"))
+        case .failing(let reason):
+            let answer = HealthAnswer(status: "failing", reason: showsReason ? reason : nil)
+            return APIResponse.json(answer, status: .serviceUnavailable)
+        }
+    }
+}
+
+extension AccessPolicy {
+    func mayRead(_ request: Request, _ context: APIContext) -> Bool {
+        refusal(.read, peer: context.peer, headers: request.headers) == nil
     }
 }
 

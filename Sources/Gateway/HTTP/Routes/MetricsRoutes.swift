@@ -8,12 +8,14 @@ struct MetricsRoutes {
 
     func add(to router: RouterGroup<APIContext>) {
         router.get("/metrics") { _, _ in
-            let families = await cluster.metrics() + metrics.families + [issued]
-            let body = ByteBuffer(string: MetricsText.render(families))
-            return Response(
-                status: .ok, headers: [.contentType: MetricsText.contentType, .cacheControl: "no-store"],
-                body: ResponseBody(byteBuffer: body))
+            Self.answer(await cluster.metrics() + metrics.families + [issued])
         }
+    }
+
+    static func answer(_ families: [MetricFamily]) -> Response {
+        Response(
+            status: .ok, headers: [.contentType: MetricsText.contentType, .cacheControl: "no-store"],
+            body: ResponseBody(byteBuffer: ByteBuffer(string: MetricsText.render(families))))
     }
 
     private var issued: MetricFamily {
