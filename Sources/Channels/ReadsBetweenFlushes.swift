@@ -32,14 +32,26 @@ public final class ReadsBetweenFlushes: ChannelDuplexHandler {
         flushes -= 1
     }
 
-    public func channelRead(context: ChannelHandlerContext, data: NIOAny) { handOn(.read(data), context) }
-    public func channelReadComplete(context: ChannelHandlerContext) { handOn(.readComplete, context) }
+    public func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        if isOpen { context.fireChannelRead(data) } else { hold(.read(data), context) }
+    }
+
+    public func channelReadComplete(context: ChannelHandlerContext) {
+        if isOpen { context.fireChannelReadComplete() } else { hold(.readComplete, context) }
+    }
+
     public func errorCaught(context: ChannelHandlerContext, error: any Error) { handOn(.failure(error), context) }
 
     public func channelInactive(context: ChannelHandlerContext) { handOn(.inactive, context) }
 
+    /// Whether what comes may be handed on as it comes.
+    private var isOpen: Bool { flushes == 0 && !isReleasing && held.isEmpty }
+
     private func handOn(_ event: Event, _ context: ChannelHandlerContext) {
-        guard flushes > 0 || isReleasing || !held.isEmpty else { return fire(event, context) }
+        if isOpen { fire(event, context) } else { hold(event, context) }
+    }
+
+    private func hold(_ event: Event, _ context: ChannelHandlerContext) {
         held.append(event)
         guard held.count == 1, !isReleasing else { return }
         let bound = NIOLoopBound((self, context), eventLoop: context.eventLoop)

@@ -140,6 +140,7 @@ struct Configuration: Sendable, Equatable {
         var maxConnections = 2_000
         var failoverWaitMs = 10_000
         var causalTimeoutMs = 500
+        var busyPollUs = 100
         var staleReads = StaleReads.allow
         /// 0 for no bound.
         var maxStalenessSeconds = 0

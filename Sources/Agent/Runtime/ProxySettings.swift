@@ -14,6 +14,7 @@ enum ProxySettings {
         settings.readConsistency = Gateway.ReadConsistency(rawValue: proxy.readConsistency.rawValue) ?? .causal
         settings.connectionsMax = proxy.maxConnections
         settings.failoverWait = .milliseconds(Int64(proxy.failoverWaitMs))
+        settings.busyPoll = .microseconds(Int64(proxy.busyPollUs))
         settings.causalTimeout = .milliseconds(Int64(proxy.causalTimeoutMs))
         settings.resolvesLoopback = !configuration.database.managed
         let loops = max(1, System.coreCount)

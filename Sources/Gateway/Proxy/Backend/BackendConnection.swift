@@ -1,3 +1,4 @@
+import Channels
 import Logging
 import MariaDBWire
 import NIOCore
@@ -5,6 +6,8 @@ import NIOTLS
 
 /// What a ``BackendConnection`` tells its session; always on the loop of both.
 protocol BackendOwner: AnyObject {
+    /// The client's number.
+    var connectionID: UInt32 { get }
     /// Whether the client's login may be repeated from this address of ours.
     func backend(_ backend: BackendConnection, mayLogInFrom address: String) -> Bool
     /// The login needs the client's own answer to this packet.
@@ -66,6 +69,7 @@ final class BackendConnection: ChannelInboundHandler, @unchecked Sendable {  // 
     private var running: Internal?
     private var replySequence: UInt8 = 0
     private var owesFlush = false
+    private(set) var socket: NIOBSDSocket.Handle?
 
     private struct Internal {
         var shape: ResponseShape
@@ -210,6 +214,7 @@ final class BackendConnection: ChannelInboundHandler, @unchecked Sendable {  // 
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
+        socket = context.socket
         if context.channel.isActive { begin() }
     }
 
@@ -349,4 +354,7 @@ extension BackendConnection: FlushOwner {
         owesFlush = false
         flush()
     }
+
+    var connectionID: UInt32 { owner?.connectionID ?? 0 }
+    var awaits: BusyPoll.Packet { .answer }
 }

@@ -1,3 +1,4 @@
+import Channels
 import NIOCore
 import NIOPosix
 
@@ -41,19 +42,25 @@ public struct DirectDialler: BackendDialler {
                 bootstrap
                 .channelOption(.tcpOption(.tcp_nodelay), value: 1)
                 .channelOption(.socketOption(.so_keepalive), value: 1)
-                .channelInitializer(initializer)
+                .channelInitializer { channel in
+                    Self.writingDirectly(channel).flatMap { initializer(channel) }
+                }
                 .connect(host: host, port: port)
         case .local(let socket, _, _):
             return
                 bootstrap
                 .channelInitializer { channel in
-                    initializer(channel).map {
+                    Self.writingDirectly(channel).flatMap { initializer(channel) }.map {
                         channel.pipeline.fireUserInboundEventTriggered(DatabaseSees(address: DatabaseSees.socket))
                     }
                 }
                 .connect(unixDomainSocketPath: socket)
         case .member: return eventLoop.makeFailedFuture(UnreachableBackend(address: address))
         }
+    }
+
+    private static func writingDirectly(_ channel: any Channel) -> EventLoopFuture<Void> {
+        channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(DirectWrites()) }
     }
 }
 

@@ -80,6 +80,8 @@ final class BackendPool: BackendOwner, @unchecked Sendable {  // all state is co
 
     // MARK: BackendOwner
 
+    var connectionID: UInt32 { 0 }
+
     func backend(_ backend: BackendConnection, mayLogInFrom address: String) -> Bool { false }
     func backend(_ backend: BackendConnection, asks payload: ByteBuffer) { discard { $0 === backend } }
     func backendLoggedIn(_ backend: BackendConnection) {}

@@ -1,3 +1,4 @@
+import Channels
 import MariaDBWire
 import NIOCore
 import NIOSSL
@@ -42,7 +43,7 @@ public struct DatabaseTLS: Sendable {
         }
         // An address is compared with that of the connection.
         let handler = try NIOSSLClientHandler(context: self.context, serverHostname: name)
-        try context.pipeline.syncOperations.addHandler(handler, position: .first)
+        try DirectWrites.addNearestToSocket(handler, to: context.pipeline.syncOperations)
     }
 }
 

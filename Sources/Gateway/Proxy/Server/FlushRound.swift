@@ -3,10 +3,17 @@ import NIOCore
 /// Whose channel has something to flush.
 protocol FlushOwner: AnyObject {
     func flushNow()
+    /// Of the client for whom it is flushed.
+    var connectionID: UInt32 { get }
+    /// Where the next packet comes, once this one is sent; nil without a socket.
+    var socket: NIOBSDSocket.Handle? { get }
+    var awaits: BusyPoll.Packet { get }
 }
 
 /// Sends what the connections of one event loop have written in a round of the loop together at its end, when all that had
 /// come has been read: writing wakes the reader at the other end, which would take the processor away in the midst of the round.
+///
+/// When only one client is busy, the answer is then looked for with open eyes for a moment; see ``BusyPoll``.
 ///
 /// Confined to its event loop.
 final class FlushRound {
@@ -14,8 +21,12 @@ final class FlushRound {
     private var owners: [any FlushOwner] = []
     /// The array of the round before, empty, for the next one.
     private var spare: [any FlushOwner] = []
+    private var busyPoll: BusyPoll
 
-    init(on eventLoop: any EventLoop) { self.eventLoop = eventLoop }
+    init(on eventLoop: any EventLoop, busyPoll: BusyPoll) {
+        self.eventLoop = eventLoop
+        self.busyPoll = busyPoll
+    }
 
     /// Each owner once a round.
     func add(_ owner: any FlushOwner) {
@@ -31,6 +42,9 @@ final class FlushRound {
         owners = spare
         spare = []
         for owner in round { owner.flushNow() }
+        let only = round.count == 1 && owners.isEmpty ? round[0] : nil
+        busyPoll.roundEnded(of: only?.connectionID)
+        if let only, let socket = only.socket { busyPoll.look(at: socket, for: only.awaits) }
         round.removeAll(keepingCapacity: true)
         spare = round
     }

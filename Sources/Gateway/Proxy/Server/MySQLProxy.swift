@@ -1,6 +1,7 @@
 import Channels
 import Logging
 import MariaDBWire
+import NIOConcurrencyHelpers
 import NIOCore
 import NIOPosix
 import ServiceLifecycle
@@ -14,6 +15,7 @@ public final class MySQLProxy: Service {
     private let group: any EventLoopGroup
     private let accounts: AccountCache
     private let shared: ProxyShared
+    private let told = NIOLockedValueBox(ProxyView())
     private let logger: Logger
     private let onListening: @Sendable (_ port: Int) async -> Void
 
@@ -40,12 +42,19 @@ public final class MySQLProxy: Service {
 
     /// Tells all sessions how the cluster is now.
     public func update(_ view: ProxyView) {
+        told.withLockedValue { $0 = view }
         for worker in workers { worker.eventLoop.execute { worker.update(view) } }
     }
+
+    /// What it was told last.
+    public var view: ProxyView { told.withLockedValue { $0 } }
 
     /// From now on for so long nobody else than the leader of the last view can have become leader; reads that must be the latest
     /// wait when that is over. Without a first call they never do.
     public func trustLeader(for time: TimeAmount) { shared.trustLeader(until: .now() + time) }
+
+    /// How many clients there may be.
+    public var connectionsMax: Int { configuration.connectionsMax }
 
     /// How many clients are connected.
     public var connectionCount: Int { shared.count }
@@ -62,7 +71,11 @@ public final class MySQLProxy: Service {
 
     public var metrics: [MetricFamily] {
         get async {
-            await counters().families(connected: connectionCount, connectionsMax: configuration.connectionsMax)
+            let (counters, view) = (await counters(), view)
+            return counters.families(connected: connectionCount, connectionsMax: configuration.connectionsMax) + [
+                .gauge("wolfscale_proxy_has_leader", "1 while it knows a database for writes.", view.leader != nil),
+                .gauge("wolfscale_proxy_replicas", "Databases for reads that it knows.", UInt64(view.replicas.count)),
+            ]
         }
     }
 
@@ -100,7 +113,8 @@ public final class MySQLProxy: Service {
                 }
                 return channel.eventLoop.makeCompletedFuture {
                     if let session = shared.admit({ ProxySession(worker: worker, connectionID: $0) }) {
-                        try channel.pipeline.syncOperations.addHandlers(ReadsBetweenFlushes(), session)
+                        try channel.pipeline.syncOperations.addHandlers(
+                            DirectWrites(), ReadsBetweenFlushes(), session)
                     } else {
                         logger.warning("the proxy is full: proxy.max_connections is reached")
                         try channel.pipeline.syncOperations.addHandler(FullHouse())

@@ -15,7 +15,8 @@ enum ProxyBuffers {
 /// ``ProxyBuffers/messagesPerRead``.
 struct PassingReads: RecvByteBufferAllocator {
     static let firstBytes = 256
-    static let bytesMin = 4 << 10
+    /// As much as the allocator hands out from its fastest lists.
+    static let bytesMin = 1 << 10
     static let bytesMax = 128 << 10
     /// So many short reads in succession, and the next ones are half as large: answers of all sizes come in turns.
     static let shortReadsMax = 32

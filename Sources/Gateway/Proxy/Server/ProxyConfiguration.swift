@@ -22,6 +22,8 @@ public struct ProxyConfiguration: Sendable {
     public var causalTimeout = TimeAmount.milliseconds(500)
     /// Whether reads go on at the replica while there is no leader.
     public var allowsStaleReads = true
+    /// How long a loop with one busy client looks for its next packet before it sleeps.
+    public var busyPoll = TimeAmount.zero
     /// For logging in: from the connection to the end of the authentication.
     public var loginTimeout = TimeAmount.seconds(10)
     /// Whether the databases take loopback for `localhost`: not with `skip_name_resolve`.

@@ -32,7 +32,7 @@ final class ProxyWorker: @unchecked Sendable {  // all state is confined to the 
         self.dialler = dialler
         self.shared = shared
         self.logger = logger
-        flushes = FlushRound(on: eventLoop)
+        flushes = FlushRound(on: eventLoop, busyPoll: BusyPoll(limit: configuration.busyPoll))
         pool = BackendPool(connectionsMax: configuration.poolMax, on: eventLoop)
     }
 

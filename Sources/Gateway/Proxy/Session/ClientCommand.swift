@@ -1,18 +1,18 @@
 import MariaDBWire
 import NIOCore
 
-/// One command of a client on its way.
-struct ClientCommand {
-    var command: UInt8
+/// One command of a client on its way. A class, since it is looked at in every step; confined to its session's event loop.
+final class ClientCommand: @unchecked Sendable {  // all state is confined to the loop
+    let command: UInt8
     /// Its packet, or as much of a large one as was there when it was begun.
     var packet: ByteBuffer
     var summary: StatementSummary
     /// What the answer looks like; nil for commands without one.
     var shape: ResponseShape?
     /// The prepared statement that it is about.
-    var statement: PreparedStatement?
+    let statement: PreparedStatement?
     /// Whether ``packet`` is all of it: only then can it be sent again.
-    var isWhole = true
+    let isWhole: Bool
     /// Set for what a replica could not do.
     var wantsLeader = false
     /// Whether the replica is known to hold what this read must see.
@@ -23,6 +23,19 @@ struct ClientCommand {
     var isAnswered = false
     /// For KILL CONNECTION: the session that ends when a server has taken it.
     var victim: ProxySession?
+
+    init(
+        command: UInt8, packet: ByteBuffer, summary: StatementSummary, shape: ResponseShape?,
+        statement: PreparedStatement? = nil, isWhole: Bool = true
+    ) {
+        self.command = command
+        self.packet = packet
+        self.summary = summary
+        self.shape = shape
+        self.statement = statement
+        self.isWhole = isWhole
+    }
+
     /// For COM_STMT_PREPARE: the text.
     var text: ByteBuffer? {
         packet.getSlice(

@@ -109,7 +109,9 @@ extension ProxySession: BackendOwner {
                 return complete(failed: true)
             case .prepared(let id, let payload, let isLast):
                 let own = notePrepared(id, bytes, payload, backend)
-                bytes.setInteger(own, at: bytes.readerIndex + payload.lowerBound + 1, endianness: .little)
+                if own != id {
+                    bytes.setInteger(own, at: bytes.readerIndex + payload.lowerBound + 1, endianness: .little)
+                }
                 if isLast {
                     pass(bytes, passedOn..<end)
                     bytes.moveReaderIndex(forwardBy: end)

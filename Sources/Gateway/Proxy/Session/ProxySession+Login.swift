@@ -1,3 +1,4 @@
+import Channels
 import Logging
 import MariaDBWire
 import NIOCore
@@ -162,7 +163,8 @@ extension ProxySession {
             return refuse(1043, "08S01", "Bad handshake: the proxy has no certificate (proxy.tls_certificate)")
         }
         do {
-            try context.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls), position: .first)
+            try DirectWrites.addNearestToSocket(
+                NIOSSLServerHandler(context: tls), to: context.pipeline.syncOperations)
         } catch { return close() }
         isEncrypted = true
         // What came along unencrypted is for the TLS handshake: nothing of it may count as said inside.

@@ -14,7 +14,7 @@ extension ProxySession {
         else { return answerError(1835, "HY000", "Malformed communication packet") }
         let id = given == Self.lastPrepared ? lastStatementID : given
         guard let statement = statements[id] else { return unknown(given, command) }
-        var request = ClientCommand(
+        let request = ClientCommand(
             command: command, packet: packet, summary: statement.summary, shape: .results, statement: statement,
             isWhole: isWhole)
         switch command {
@@ -82,7 +82,7 @@ extension ProxySession {
     func notePrepared(_ id: UInt32, _ bytes: ByteBuffer, _ payload: Range<Int>, _ backend: BackendConnection) -> UInt32
     {
         guard let request = current else { return id }
-        lastStatementID &+= 1
+        lastStatementID = freeStatementID(like: id)
         let parameters =
             bytes.getInteger(at: bytes.readerIndex + payload.lowerBound + 7, endianness: .little, as: UInt16.self) ?? 0
         let statement = PreparedStatement(summary: .unknown, parameterCount: Int(parameters))
@@ -96,6 +96,19 @@ extension ProxySession {
         statements[lastStatementID] = statement
         return lastStatementID
     }
+
+    /// The database's own number while no other statement of the client has it: commands then pass as they are. Otherwise one from
+    /// beyond those that databases come to.
+    private func freeStatementID(like id: UInt32) -> UInt32 {
+        if id < Self.ownIDs.lowerBound, statements[id] == nil { return id }
+        repeat {
+            let isLast = lastOwnStatementID == Self.ownIDs.upperBound
+            lastOwnStatementID = isLast ? Self.ownIDs.lowerBound : lastOwnStatementID + 1
+        } while statements[lastOwnStatementID] != nil
+        return lastOwnStatementID
+    }
+
+    static let ownIDs: ClosedRange<UInt32> = 0x4000_0000...0x7FFF_FFFF
 
     /// Prepares it there, again if it is prepared but its answers would leave out what the client does not have.
     func prepareAgain(_ statement: PreparedStatement, at backend: BackendConnection) {
@@ -189,7 +202,10 @@ extension ProxySession {
         _ packet: inout ByteBuffer, _ statement: PreparedStatement, _ command: UInt8, to backend: BackendConnection
     ) {
         guard let copy = statement[backend] else { return }
-        packet.setInteger(copy.id, at: packet.readerIndex + Self.idOffset, endianness: .little)
+        let idAt = packet.readerIndex + Self.idOffset
+        if packet.getInteger(at: idAt, endianness: .little, as: UInt32.self) != copy.id {
+            packet.setInteger(copy.id, at: idAt, endianness: .little)
+        }
         guard command == Command.execute, statement.parameterCount > 0, !copy.knowsTypes else { return }
         statement[backend]?.knowsTypes = true
         let flagAt = packet.readerIndex + Self.typesFlagOffset(statement.parameterCount)

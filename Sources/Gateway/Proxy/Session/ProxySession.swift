@@ -1,3 +1,4 @@
+import Channels
 import ClusterCore
 import Logging
 import MariaDBWire
@@ -78,6 +79,7 @@ final class ProxySession: ChannelInboundHandler, @unchecked Sendable {  // all s
     var refreshesTracking = false
     var statements: [UInt32: PreparedStatement] = [:]
     var lastStatementID: UInt32 = 0
+    var lastOwnStatementID = ProxySession.ownIDs.lowerBound
     var statementBytes = 0
     /// Set by a KILL CONNECTION that came through the proxy.
     var isKilled = false
@@ -85,6 +87,7 @@ final class ProxySession: ChannelInboundHandler, @unchecked Sendable {  // all s
     var hasLostState = false
     var isReadingClient = true
     private var owesFlush = false
+    private(set) var socket: NIOBSDSocket.Handle?
 
     /// Longer commands are passed on unread, to the leader.
     static let inspectedBytesMax = 1 << 20
@@ -107,7 +110,10 @@ final class ProxySession: ChannelInboundHandler, @unchecked Sendable {  // all s
 
     // MARK: The client's channel
 
-    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+    func handlerAdded(context: ChannelHandlerContext) {
+        self.context = context
+        socket = context.socket
+    }
     func handlerRemoved(context: ChannelHandlerContext) {
         self.context = nil
         close()
@@ -236,4 +242,6 @@ extension ProxySession: FlushOwner {
         owesFlush = false
         flush()
     }
+
+    var awaits: BusyPoll.Packet { .command }
 }
