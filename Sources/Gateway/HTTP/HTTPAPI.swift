@@ -70,7 +70,8 @@ public struct HTTPAPI: Service {
         let metrics = APIMetrics()
         router.add(middleware: RequestNameMiddleware())
         router.add(middleware: APIMetricsMiddleware(metrics: metrics))
-        router.add(middleware: ProblemMiddleware())
+        let allowed = AllowedMethods()
+        router.add(middleware: ProblemMiddleware(allowed: allowed))
         HealthRoutes(cluster: cluster, policy: policy).add(to: router)
         let audit = AccessAudit()
         let limiter =
@@ -98,6 +99,7 @@ public struct HTTPAPI: Service {
         administrationRoutes.add(to: administering)
         administrationRoutes.addBridge(to: administering)
         OpenAPIRoutes.add(to: reading, describing: router)
+        allowed.learn(from: router)
         return router
     }
 }

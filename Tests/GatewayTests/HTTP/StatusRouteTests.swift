@@ -85,6 +85,20 @@ import Testing
         }
     }
 
+    @Test(
+        "A known path with another method says which there are",
+        arguments: [
+            ("/status", HTTPRequest.Method.post, "GET, HEAD"), ("/write/insert", .get, "POST"),
+            ("/cluster/members/db-9", .put, "DELETE"), ("/query", .trace, "POST"),
+        ])
+    func otherMethods(path: String, method: HTTPRequest.Method, allowed: String) async throws {
+        try await withAPI { client in
+            let answer = try await client.execute(uri: path, method: method)
+            #expect(answer.status == .methodNotAllowed && answer.headers[.allow] == allowed)
+            #expect(try answer.problem.kind == .methodNotAllowed)
+        }
+    }
+
     @Test("An unknown path is a problem, not a bare 404")
     func notFound() async throws {
         try await withAPI { client in

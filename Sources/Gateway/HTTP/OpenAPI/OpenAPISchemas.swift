@@ -33,8 +33,9 @@ enum OpenAPISchemas {
             "Insert",
             """
             {"type":"object","additionalProperties":false,"required":["table","values"],"properties":{
-            "table":{"type":"string","examples":["users","shop.users"]},
-            "values":{"type":"object","additionalProperties":{"$ref":"#/components/schemas/Value"}}},
+            "table":{"type":"string","minLength":1,"examples":["users","shop.users"]},
+            "values":{"type":"object","propertyNames":{"minLength":1},
+            "additionalProperties":{"$ref":"#/components/schemas/Value"}}},
             "examples":[{"table":"users","values":{"name":"Alice"}}]}
             """
         ),
@@ -42,9 +43,11 @@ enum OpenAPISchemas {
             "Update",
             """
             {"type":"object","additionalProperties":false,"required":["table","set","where_key"],"properties":{
-            "table":{"type":"string"},
-            "set":{"type":"object","minProperties":1,"additionalProperties":{"$ref":"#/components/schemas/Value"}},
-            "where_key":{"type":"object","minProperties":1,"additionalProperties":{"$ref":"#/components/schemas/Value"}}},
+            "table":{"type":"string","minLength":1},
+            "set":{"type":"object","minProperties":1,"propertyNames":{"minLength":1},
+            "additionalProperties":{"$ref":"#/components/schemas/Value"}},
+            "where_key":{"type":"object","minProperties":1,"propertyNames":{"minLength":1},
+            "additionalProperties":{"$ref":"#/components/schemas/Value"}}},
             "examples":[{"table":"users","set":{"name":"Bob"},"where_key":{"id":1}}]}
             """
         ),
@@ -52,15 +55,16 @@ enum OpenAPISchemas {
             "Delete",
             """
             {"type":"object","additionalProperties":false,"required":["table","where_key"],"properties":{
-            "table":{"type":"string"},
-            "where_key":{"type":"object","minProperties":1,"additionalProperties":{"$ref":"#/components/schemas/Value"}}},
+            "table":{"type":"string","minLength":1},
+            "where_key":{"type":"object","minProperties":1,"propertyNames":{"minLength":1},
+            "additionalProperties":{"$ref":"#/components/schemas/Value"}}},
             "examples":[{"table":"users","where_key":{"id":1}}]}
             """
         ),
         (
             "DDL",
             """
-            {"type":"object","additionalProperties":false,"required":["ddl"],"properties":{"ddl":{"type":"string",
+            {"type":"object","additionalProperties":false,"required":["ddl"],"properties":{"ddl":{"type":"string","minLength":1,
             "description":"One CREATE, ALTER, DROP, RENAME or TRUNCATE statement."}},
             "examples":[{"ddl":"ALTER TABLE users ADD COLUMN email VARCHAR(255)"}]}
             """
@@ -68,10 +72,11 @@ enum OpenAPISchemas {
         (
             "Operation",
             """
-            {"type":"object","additionalProperties":false,"description":"One of insert, update, delete and sql.","properties":{
+            {"type":"object","additionalProperties":false,"description":"One of insert, update, delete and sql.","oneOf":[
+            {"required":["insert"]},{"required":["update"]},{"required":["delete"]},{"required":["sql"]}],"properties":{
             "insert":{"$ref":"#/components/schemas/Insert"},"update":{"$ref":"#/components/schemas/Update"},
             "delete":{"$ref":"#/components/schemas/Delete"},
-            "sql":{"type":"string","description":"One INSERT, REPLACE, UPDATE or DELETE with ? for values."},
+            "sql":{"type":"string","minLength":1,"description":"One INSERT, REPLACE, UPDATE or DELETE with ? for values."},
             "params":{"type":"array","items":{"$ref":"#/components/schemas/Value"}},
             "expect_rows":{"type":"integer","minimum":0,
             "description":"Everything is rolled back, with 409, when another number of rows is affected."}}}
@@ -127,7 +132,7 @@ enum OpenAPISchemas {
             "Query",
             """
             {"type":"object","additionalProperties":false,"required":["sql"],"properties":{
-            "sql":{"type":"string","description":"One statement that reads, with ? for values."},
+            "sql":{"type":"string","minLength":1,"description":"One statement that reads, with ? for values."},
             "params":{"type":"array","items":{"$ref":"#/components/schemas/Value"}},
             "consistency":{"type":"string","enum":["causal","eventual","leader"]},
             "after":{"$ref":"#/components/schemas/GTID"},"schema":{"type":"string"},

@@ -9,6 +9,7 @@ public struct Problem: Error, Sendable, Hashable, Codable {
         case unauthorized
         case forbidden
         case notFound = "not-found"
+        case methodNotAllowed = "method-not-allowed"
         case tooLarge = "too-large"
         case tooManyRequests = "too-many-requests"
         case unsupportedMediaType = "unsupported-media-type"
@@ -33,6 +34,7 @@ public struct Problem: Error, Sendable, Hashable, Codable {
             case .unauthorized: "A bearer token is needed"
             case .forbidden: "It is not allowed"
             case .notFound: "There is no such thing"
+            case .methodNotAllowed: "It can't be done by this method"
             case .tooLarge: "The body is too large"
             case .tooManyRequests: "Too many requests"
             case .unsupportedMediaType: "The body must be JSON"

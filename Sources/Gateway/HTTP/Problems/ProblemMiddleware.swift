@@ -5,6 +5,8 @@ import Logging
 struct ProblemMiddleware: RouterMiddleware {
     typealias Context = APIContext
 
+    let allowed: AllowedMethods
+
     func handle(
         _ request: Request, context: APIContext, next: (Request, APIContext) async throws -> Response
     ) async throws -> Response {
@@ -13,25 +15,37 @@ struct ProblemMiddleware: RouterMiddleware {
         } catch let problem as Problem {
             return problem.response
         } catch let error as any HTTPResponseError {
-            return ProblemMiddleware.problem(error, request).response
+            return problem(error, request)
         } catch {
             context.logger.error("\(request.method) \(request.uri.path) failed", metadata: ["error": "\(error)"])
             return Problem(.internalError, status: 500, "\(error)").response
         }
     }
 
-    private static func problem(_ error: any HTTPResponseError, _ request: Request) -> Problem {
+    private func problem(_ error: any HTTPResponseError, _ request: Request) -> Response {
         let code = error.status.code
         let reason = (error as? HTTPError)?.body
         switch code {
         case 404:
-            return Problem(.notFound, status: 404, "There is no \(request.method) \(request.uri.path).")
+            let methods = allowed.methods(for: request.uri.path)
+            guard methods.isEmpty else { return Problem.methodNotAllowed(request, methods) }
+            return Problem(.notFound, status: 404, "There is no \(request.method) \(request.uri.path).").response
         case 413:
-            return Problem(.tooLarge, status: 413, reason ?? "The body is larger than api.max_body_bytes.")
+            return Problem(.tooLarge, status: 413, reason ?? "The body is larger than api.max_body_bytes.").response
         case 400..<500:
-            return Problem(.badRequest, status: code, reason ?? error.status.reasonPhrase)
+            return Problem(.badRequest, status: code, reason ?? error.status.reasonPhrase).response
         default:
-            return Problem(.internalError, status: code, reason ?? error.status.reasonPhrase)
+            return Problem(.internalError, status: code, reason ?? error.status.reasonPhrase).response
         }
+    }
+}
+
+extension Problem {
+    fileprivate static func methodNotAllowed(_ request: Request, _ methods: [String]) -> Response {
+        let all = methods.joined(separator: ", ")
+        let detail = "There is no \(request.method) \(request.uri.path); there is \(all)."
+        var response = Problem(.methodNotAllowed, status: 405, detail).response
+        response.headers[.allow] = all
+        return response
     }
 }

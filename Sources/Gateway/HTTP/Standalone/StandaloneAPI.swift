@@ -52,7 +52,8 @@ public struct StandaloneAPI: Service {
         let metrics = APIMetrics()
         router.add(middleware: RequestNameMiddleware())
         router.add(middleware: APIMetricsMiddleware(metrics: metrics))
-        router.add(middleware: ProblemMiddleware())
+        let allowed = AllowedMethods()
+        router.add(middleware: ProblemMiddleware(allowed: allowed))
         router.get("/health") { [proxy] request, context in
             HealthRoutes.answer(await proxy.health(), showsReason: policy.mayRead(request, context))
         }
@@ -60,6 +61,7 @@ public struct StandaloneAPI: Service {
             middleware: AccessMiddleware(policy: policy, act: .read, audit: AccessAudit(), limiter: nil))
         reading.get("/status") { [proxy] _, _ in APIResponse.json(await proxy.status()) }
         reading.get("/metrics") { [proxy] _, _ in MetricsRoutes.answer(await proxy.metrics() + metrics.families) }
+        allowed.learn(from: router)
         return router
     }
 }
