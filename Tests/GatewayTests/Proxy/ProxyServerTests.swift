@@ -74,7 +74,8 @@ import Testing
                     configuration.user = user
                     configuration.password = nil
                     try await withSession(configuration) { session throws(SQLError) in
-                        #expect(try session.query("SELECT USER()").scalar == "\(user)@\(seen)")
+                        let told = try session.query("SELECT USER()").scalar
+                        #expect(told == "\(user)@\(seen)", "pool \(pool)")
                         #expect(try session.query("SELECT id FROM so").scalar == "5")
                         let large = try session.query("SELECT REPEAT('x', 20000000) FROM so")
                         #expect(large.scalar?.utf8.count == 20_000_000)

@@ -92,15 +92,16 @@ extension ProxySession {
 
     func open(_ address: BackendAddress, isReplica: Bool, epoch: UInt64) -> BackendConnection? {
         guard let hello else { return nil }
-        if let backend = reuse(address, isReplica: isReplica, epoch: epoch, hello) { return backend }
         let tls = worker.configuration.tls(to: address)
+        let way = way(to: address, isEncrypted: tls != nil)
+        if let backend = reuse(address, way, isReplica: isReplica, epoch: epoch, hello) { return backend }
         let login = BackendLogin(hello, schema: state.schema, secret: secret, isEncrypted: tls != nil)
         let backend = BackendConnection(
             address: address, isReplica: isReplica, epoch: epoch, login: login, header: headerForDatabases, tls: tls,
             owner: self)
         backend.syncedSchema = state.schema
         worker.counters.backendsOpened += 1
-        worker.dialler.connect(to: way(to: address, isEncrypted: tls != nil), on: eventLoop) { channel in
+        worker.dialler.connect(to: way, on: eventLoop) { channel in
             channel.eventLoop.makeCompletedFuture {
                 try channel.pipeline.syncOperations.addHandlers(ReadsBetweenFlushes(), backend)
             }
@@ -121,14 +122,23 @@ extension ProxySession {
         return .tcp(host: host, port: port)
     }
 
+    /// Whoever would come by the socket is the database's `localhost` on a connection of before, too.
+    private func isReached(by way: BackendAddress, seenAs visible: String) -> Bool {
+        switch way {
+        case .local: visible == DatabaseSees.socket
+        case .tcp: visible != DatabaseSees.socket
+        case .member: true
+        }
+    }
+
     /// A connection that another client has left, on which this one logs in.
     private func reuse(
-        _ address: BackendAddress, isReplica: Bool, epoch: UInt64, _ hello: HandshakeResponse
+        _ address: BackendAddress, _ way: BackendAddress, isReplica: Bool, epoch: UInt64, _ hello: HandshakeResponse
     ) -> BackendConnection? {
         let login = BackendLogin(hello, schema: state.schema, secret: secret)
         let found = worker.pool.take {
             $0.address == address && $0.isReplica == isReplica && $0.epoch == epoch && $0.fits(login)
-                && $0.visibleAddress.map { mayLogIn(from: $0) } == true
+                && $0.visibleAddress.map { isReached(by: way, seenAs: $0) && mayLogIn(from: $0) } == true
         }
         guard let found else { return nil }
         worker.counters.backendsReused += 1
