@@ -33,6 +33,12 @@ final class RawClient: Sendable {
 
     deinit { Glibc.close(descriptor) }
 
+    /// What was sent and the proxy's kernel has not taken.
+    var unsentBytes: Int {
+        var count: CInt = 0
+        return ioctl(descriptor, UInt(TIOCOUTQ), &count) == 0 ? Int(count) : 0
+    }
+
     func send(_ bytes: [UInt8]) { _ = Glibc.send(descriptor, bytes, bytes.count, Int32(MSG_NOSIGNAL)) }
 
     /// What came, at most `count` bytes; empty when the other side has closed.
@@ -53,6 +59,11 @@ final class RawClient: Sendable {
             bytes += more
         }
         return bytes
+    }
+
+    /// One COM_QUERY, however long the proxy makes it wait.
+    func queryWaiting(_ statement: [UInt8]) async throws {
+        try await Self.threads.runIfActive { [self] in packet([3] + statement, sequence: 0) }
     }
 
     func packet(_ payload: [UInt8], sequence: UInt8) {

@@ -29,30 +29,17 @@ extension ProxySession: BackendOwner {
         guard var counter = streaming, let backend = answering, current?.isSent ?? true else { return }
         if let part = counter.take(from: &input), part.readableBytes > 0 { backend.send(part) }
         streaming = counter.isEnded ? nil : counter
-        if counter.isEnded {
-            backend.flush()
-            if current == nil {
-                answering = nil
-                pump()
-            }
+        backend.flush()
+        if counter.isEnded, current == nil {
+            answering = nil
+            pump()
         } else {
-            backend.flush()
-            if !backend.isWritable { holdStream() }
+            // There is room again, or the database must take this first.
+            holdClient()
         }
     }
 
-    private func holdStream() {
-        guard let context, isReadingClient else { return }
-        isReadingClient = false
-        do { try context.channel.syncOptions?.setOption(.autoRead, value: false) } catch { close() }
-    }
-
-    func backendWritabilityChanged(_ backend: BackendConnection) {
-        guard backend === answering, backend.isWritable, !isReadingClient, let context else { return }
-        isReadingClient = true
-        do { try context.channel.syncOptions?.setOption(.autoRead, value: true) } catch { return close() }
-        context.read()
-    }
+    func backendWritabilityChanged(_ backend: BackendConnection) { if backend === answering { holdClient() } }
 
     func backend(_ backend: BackendConnection, asks payload: ByteBuffer) {
         guard phase == .checking else { return close() }

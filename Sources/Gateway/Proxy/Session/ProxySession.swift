@@ -168,14 +168,20 @@ final class ProxySession: ChannelInboundHandler, @unchecked Sendable {  // all s
         }
     }
 
-    /// Stops reading from a client that sends on while a command is under way, and starts again.
+    /// Stops reading from a client that sends more than can be passed on, and starts again.
     func holdClient() {
-        let isTaking = phase == .ready && current == nil && streaming == nil
-        let reads = input.readableBytes < Self.inputBytesMax || isTaking
+        let reads = wantsMore
         guard reads != isReadingClient, let context else { return }
         isReadingClient = reads
         do { try context.channel.syncOptions?.setOption(.autoRead, value: reads) } catch { return close() }
         if reads { context.read() }
+    }
+
+    private var wantsMore: Bool {
+        if phase == .ready, current == nil, streaming == nil { return true }
+        // The rest of a large command goes on as fast as the database takes it.
+        if streaming != nil, current?.isSent ?? true, let answering, !answering.isWritable { return false }
+        return input.readableBytes < Self.inputBytesMax
     }
 
     // MARK: To the client
