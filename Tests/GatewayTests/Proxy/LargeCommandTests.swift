@@ -6,7 +6,7 @@ import Testing
 
 /// The rest of a large command waits at the client while there is nobody to pass it on to, and goes on afterwards.
 @Suite("Large commands", .serialized) struct LargeCommandTests {
-    @Test("One that waits for a leader", arguments: [1_100_000, 4_000_000, 12_000_000])
+    @Test("One that waits for a leader", arguments: [1_100_000, 9_000_000, 15_000_000])
     func waitsForALeader(bytes: Int) async throws {
         try await withServer { server in
             try await ProxyFixture.with(leader: server) {
@@ -18,10 +18,15 @@ import Testing
                 fixture.proxy.update(ProxyFixture.view(leader: nil, epoch: 1))
                 let statement = Array("DO LENGTH('".utf8) + [UInt8](repeating: 65, count: bytes) + Array("')".utf8)
                 async let sent: Void = client.queryWaiting(statement)
-                var unsent = (before: 0, now: 0)
-                try await MariaDBServer.eventually("the proxy takes no more of it") {
-                    unsent = (unsent.now, client.unsentBytes)
-                    return unsent.now > 0 && unsent.now == unsent.before
+                if bytes < 2_000_000 {
+                    // The proxy's kernel takes what the proxy does not.
+                    try await sent
+                } else {
+                    var unsent = (before: 0, now: 0)
+                    try await MariaDBServer.eventually("the proxy takes no more of it") {
+                        unsent = (unsent.now, client.unsentBytes)
+                        return unsent.now > 0 && unsent.now == unsent.before
+                    }
                 }
                 fixture.proxy.update(ProxyFixture.view(leader: server, epoch: 2))
                 try await sent
