@@ -29,6 +29,9 @@ final class RawClient: Sendable {
         guard connected == 0 else { throw LabError("connect: errno \(errno)") }
         var limit = timeval(tv_sec: 10, tv_usec: 0)
         setsockopt(descriptor, SOL_SOCKET, SO_RCVTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
+        // What a proxy never takes is to fail a test, not to hold it up for ever.
+        limit.tv_sec = 30
+        setsockopt(descriptor, SOL_SOCKET, SO_SNDTIMEO, &limit, socklen_t(MemoryLayout<timeval>.size))
     }
 
     deinit { Glibc.close(descriptor) }
