@@ -22,8 +22,11 @@ if [ $# -gt 0 ]; then
     say "tests whose names match $1"
     exec swift test -c release --skip-build --no-parallel --filter "$1"
 fi
+# By themselves: they keep every core busy, and other tests wait for clocks.
+say "simulations"
+swift test -c release --skip-build --filter SimulationTests
 say "tests of the modules"
-swift test -c release --skip-build --skip LabTests
+swift test -c release --skip-build --skip LabTests --skip SimulationTests
 say "tests with clusters of real servers, one after the other"
 swift test -c release --skip-build --no-parallel --filter LabTests
 say "faults under load"

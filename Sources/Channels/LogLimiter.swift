@@ -1,18 +1,17 @@
 import Logging
 import NIOCore
 
-/// Lets one log line through in ten seconds and counts the others, so that a scanner or a broken peer cannot fill the
+/// Lets one log line through in an interval and counts the others, so that a scanner or a broken peer cannot fill the
 /// log.
 public struct LogLimiter: Sendable {
-    static let interval: TimeAmount = .seconds(10)
-
+    private let interval: TimeAmount
     private var last: NIODeadline?
     private var suppressed = 0
 
-    public init() {}
+    public init(interval: TimeAmount = .seconds(10)) { self.interval = interval }
 
     public mutating func warn(_ logger: Logger, _ message: @autoclosure () -> String, now: NIODeadline = .now()) {
-        if let last, now - last < LogLimiter.interval {
+        if let last, now - last < interval {
             suppressed += 1
             return
         }

@@ -1,3 +1,4 @@
+import ClusterCore
 import Foundation
 import Glibc
 import MariaDBClient
@@ -32,13 +33,13 @@ public struct FaultInjector {
     let network: (any HostNetwork)?
     /// The same network, if it has lines.
     private var wan: PacketWAN? { network as? PacketWAN }
-    private var generator: SeededGenerator
+    private var generator: SplitMix64
     private var steps: [AgentStep] = []
 
     public init(cluster: LabCluster, network: (any HostNetwork)?, seed: UInt64) {
         self.cluster = cluster
         self.network = network
-        generator = SeededGenerator(seed: seed)
+        generator = SplitMix64(seed: seed)
     }
 
     /// The faults of a run, in a seeded order; each kind comes before any comes again.
@@ -200,19 +201,5 @@ public struct FaultInjector {
         for node in cluster.nodes where !node.agentIsRunning { try node.start(.again) }
         try cluster.waitUntilWritable(within: .seconds(90))
         try cluster.waitUntilComplete(within: .seconds(120), allowingLag: true)
-    }
-}
-
-/// SplitMix64 (Steele, Lea, Flood 2014), so that a seed repeats a run.
-public struct SeededGenerator: RandomNumberGenerator, Sendable {
-    private var state: UInt64
-    public init(seed: UInt64) { state = seed }
-
-    public mutating func next() -> UInt64 {
-        state &+= 0x9e37_79b9_7f4a_7c15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-        z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-        return z ^ (z >> 31)
     }
 }

@@ -1,4 +1,5 @@
 import Channels
+import ClusterCore
 import Glibc
 import NIOCore
 import NIOEmbedded
@@ -100,7 +101,7 @@ import Testing
     @Test func randomWritesAgainstARandomReaderArriveInOrder() async throws {
         let seed = UInt64.random(in: 0 ... .max)
         print("random writes: seed \(seed)")
-        var random = SplitMix(seed: seed)
+        var random = SplitMix64(seed: seed)
         let pair = try await makePair()
         // More than the sockets hold, and nobody reads yet.
         var expected = ByteBuffer(repeating: 1, count: 16 << 20)

@@ -1,3 +1,4 @@
+import ClusterCore
 import NIOCore
 import Testing
 
@@ -100,7 +101,7 @@ import Testing
     }
 
     @Test(arguments: 0..<200) func flippedBitsAndRandomBytesNeverTrap(seed: UInt64) {
-        var random = SplitMix(seed: seed)
+        var random = SplitMix64(seed: seed)
         var stream = FrameDecoderTests.stream
         for _ in 0..<Int.random(in: 1...4, using: &random) {
             let index = Int.random(in: 0..<stream.readableBytes, using: &random)

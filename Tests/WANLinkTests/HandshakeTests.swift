@@ -40,7 +40,7 @@ import Testing
     }
 
     @Test(arguments: 0..<200) func randomHellosAndWelcomesNeverTrap(seed: UInt64) {
-        var random = SplitMix(seed: seed)
+        var random = SplitMix64(seed: seed)
         let bytes = (0..<Int.random(in: 0...80, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) }
         var hello = ByteBuffer(bytes: bytes)
         var welcome = hello

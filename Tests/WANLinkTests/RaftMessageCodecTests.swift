@@ -1,3 +1,4 @@
+import ClusterCore
 import NIOCore
 import Testing
 
@@ -6,7 +7,7 @@ import Testing
 
 @Suite struct RaftMessageCodecTests {
     private struct Maker {
-        var random: SplitMix
+        var random: SplitMix64
 
         mutating func number() -> UInt64 {
             UInt64.random(in: 0 ... .max, using: &random) >> UInt64.random(in: 0..<64, using: &random)
@@ -58,7 +59,7 @@ import Testing
     }
 
     @Test(arguments: UInt64(0)..<50) func messagesSurviveTheWire(seed: UInt64) throws {
-        var maker = Maker(random: SplitMix(seed: seed))
+        var maker = Maker(random: SplitMix64(seed: seed))
         for message in maker.small() {
             let decoded = try RaftMessageCodec.decode(RaftMessageCodec.encode(message))
             #expect(decoded.message == message)
@@ -67,7 +68,7 @@ import Testing
     }
 
     @Test(arguments: UInt64(0)..<50) func batchesSurviveTheWireBesideTheirHead(seed: UInt64) throws {
-        var maker = Maker(random: SplitMix(seed: seed))
+        var maker = Maker(random: SplitMix64(seed: seed))
         let (request, batches) = maker.append()
         let decoded = try RaftMessageCodec.decode(joined(RaftMessageCodec.encodeAppend(request, batches: batches)))
         #expect(decoded.message == request.message(carrying: []))
@@ -87,7 +88,7 @@ import Testing
     }
 
     @Test func everyCutMessageIsRefused() throws {
-        var maker = Maker(random: SplitMix(seed: 7))
+        var maker = Maker(random: SplitMix64(seed: 7))
         let (request, batches) = maker.append()
         let payloads =
             maker.small().map { RaftMessageCodec.encode($0) }
@@ -131,7 +132,7 @@ import Testing
     }
 
     @Test(arguments: UInt64(0)..<300) func damagedMessagesNeverTrap(seed: UInt64) {
-        var maker = Maker(random: SplitMix(seed: seed))
+        var maker = Maker(random: SplitMix64(seed: seed))
         let (request, batches) = maker.append()
         for var payload in maker.small().map({ RaftMessageCodec.encode($0) })
             + [joined(RaftMessageCodec.encodeAppend(request, batches: batches))]

@@ -1,4 +1,5 @@
 import Channels
+import ClusterCore
 import NIOCore
 import Testing
 
@@ -31,7 +32,7 @@ import Testing
     }
 
     @Test func backoffDoublesWithJitterUpToASecond() {
-        var random = SplitMix(seed: 1)
+        var random = SplitMix64(seed: 1)
         var backoff = Backoff()
         let expected: [Int64] = [50, 100, 200, 400, 800, 1_000, 1_000, 1_000]
         for whole in expected {

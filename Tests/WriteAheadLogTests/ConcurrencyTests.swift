@@ -21,7 +21,7 @@ import WriteAheadLog
         let readers = DispatchGroup()
         for reader in 0..<3 {
             DispatchQueue.global().async(group: readers) {
-                var random = SeededGenerator(seed: UInt64(reader))
+                var random = SplitMix64(seed: UInt64(reader))
                 while !isDone.load(ordering: .acquiring) {
                     do throws(WALError) {
                         try read(log, &random)
@@ -44,7 +44,7 @@ import WriteAheadLog
 
     /// The sequence number is the LSN, the server is the term.
     private func write(_ log: Log) throws {
-        var random = SeededGenerator(seed: 99)
+        var random = SplitMix64(seed: 99)
         var term: UInt64 = 1
         for round in 1...1500 {
             let first = log.last.rawValue + 1
@@ -64,7 +64,7 @@ import WriteAheadLog
     }
 }
 
-private func read(_ log: Log, _ random: inout SeededGenerator) throws(WALError) {
+private func read(_ log: Log, _ random: inout SplitMix64) throws(WALError) {
     let first = log.first.rawValue
     let last = log.last.rawValue
     guard last > first else { return }

@@ -13,9 +13,9 @@ final class Listener: PeerConnectionOwner {
     private var accepted: [ObjectIdentifier: PeerConnection] = [:]
     private var controlLines: [NodeNumber: PeerConnection] = [:]
     private var receivers: [NodeNumber: BulkReceiver] = [:]
-    private var garbageLimiter = LogLimiter()
-    private var refusalLimiter = LogLimiter()
-    private var fullLimiter = LogLimiter()
+    private var garbageLimiter: LogLimiter
+    private var refusalLimiter: LogLimiter
+    private var fullLimiter: LogLimiter
     private var gate = AcceptGate()
     private let tunnels: TunnelDesk
 
@@ -23,6 +23,8 @@ final class Listener: PeerConnectionOwner {
         self.network = network
         self.logger = network.configuration.logger
         self.acceptedMax = network.configuration.acceptedConnectionsMax
+        let limiter = LogLimiter(interval: network.configuration.warningInterval)
+        (garbageLimiter, refusalLimiter, fullLimiter) = (limiter, limiter, limiter)
         tunnels = TunnelDesk(network.configuration, on: network.eventLoop)
     }
 

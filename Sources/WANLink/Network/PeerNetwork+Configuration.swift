@@ -32,6 +32,8 @@ extension PeerNetwork {
         public var acceptedConnectionsMax = 512
         /// Tunnels to this node's database, which do not count above.
         public var tunnelsMax = 2_000
+        /// Warnings about callers that are no peer's are one line of a kind in this time, with the number of the others.
+        public var warningInterval: TimeAmount = .seconds(10)
         /// nil: without TLS.
         public var security: LinkSecurity?
         public var logger: Logger

@@ -12,7 +12,7 @@ final class TunnelDesk {
     private let eventLoop: any EventLoop
     private let logger: Logger
     private var tunnels: [ObjectIdentifier: AcceptedTunnel] = [:]
-    private var limiter = LogLimiter()
+    private var limiter: LogLimiter
     private var pacing = TunnelPacing<TunnelEnd>(
         sliceBytesMax: TunnelLimits.sliceBytesMax, readBytesMax: TunnelLimits.readBytesMax)
     private var isSliceRunning = false
@@ -20,6 +20,7 @@ final class TunnelDesk {
     init(_ configuration: PeerNetwork.Configuration, on eventLoop: any EventLoop) {
         tunnelsMax = configuration.tunnelsMax
         logger = configuration.logger
+        limiter = LogLimiter(interval: configuration.warningInterval)
         self.eventLoop = eventLoop
     }
 

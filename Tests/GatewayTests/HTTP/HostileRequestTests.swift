@@ -1,3 +1,4 @@
+import ClusterCore
 import Foundation
 import HTTPTypes
 import HummingbirdTesting
@@ -129,7 +130,7 @@ import Testing
 
 /// Names made of what has broken quoting elsewhere.
 private struct HostileNames {
-    private var random: SplitMix
+    private var random: SplitMix64
     private static let pieces: [String] = [
         "`", "``", "\\", "'", "\"", ";", "--", "/*", "*/", "#", "\u{0}", "\n", ".", " ", "=", "(", ")", "a", "é", "ﬀ",
         "日本", "😀", "𝔘",
@@ -137,7 +138,7 @@ private struct HostileNames {
         "@", "$", "-", "_", "0",
     ]
 
-    init(seed: UInt64) { random = SplitMix(seed: seed) }
+    init(seed: UInt64) { random = SplitMix64(seed: seed) }
 
     mutating func name() -> String {
         // Every fourth is a name that MariaDB takes, and that does not exist.

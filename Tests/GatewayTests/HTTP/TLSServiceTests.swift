@@ -100,8 +100,13 @@ import Testing
     private func get(_ url: String, _ tls: TLSConfiguration?) async throws -> Int {
         var request = HTTPClientRequest(url: url)
         request.tlsConfiguration = tls
-        let answer = try await HTTPClient.shared.execute(request, timeout: .seconds(10))
-        _ = try await answer.body.collect(upTo: 1 << 20)
-        return Int(answer.status.code)
+        var configuration = HTTPClient.Configuration()
+        // A handshake that failed is not tried again until the time is over.
+        configuration.connectionPool.retryConnectionEstablishment = false
+        return try await HTTPClient.withHTTPClient(configuration: configuration) { [request] client in
+            let answer = try await client.execute(request, timeout: .seconds(10))
+            _ = try await answer.body.collect(upTo: 1 << 20)
+            return Int(answer.status.code)
+        }
     }
 }

@@ -1,3 +1,4 @@
+import ClusterCore
 import Foundation
 import Testing
 
@@ -73,7 +74,7 @@ import Testing
     @Test(
         "Members agree in the end, and what one revoked is good nowhere", arguments: [UInt64(1), 2, 3, 4, 5, 6, 7, 8])
     func merging(seed: UInt64) throws {
-        var generator = SeededBytes(seed: seed)
+        var generator = SplitMix64(seed: seed)
         var books = [TokenBook(), TokenBook(), TokenBook()]
         var revoked: [IssuedToken] = []
         var issued: [IssuedToken] = []

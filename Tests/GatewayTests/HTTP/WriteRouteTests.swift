@@ -263,7 +263,7 @@ import Testing
             `s s` LONGTEXT CHARSET utf8mb4 COLLATE utf8mb4_bin, j JSON, x BLOB) ENGINE=InnoDB
             """
         try await withLeader("w_fuzz_\(seed)", tables: [table]) { client, _, runner in
-            var random = SplitMix(seed: seed)
+            var random = SplitMix64(seed: seed)
             for round in 0..<60 {
                 let row = FuzzRow(UInt64.max - UInt64(round), &random)
                 let inserted = try await client.post("/write/insert", row.insert)
@@ -290,7 +290,7 @@ private struct FuzzRow: Sendable {
     let insert: String
     let columns: [String?]
 
-    init(_ id: UInt64, _ random: inout SplitMix) {
+    init(_ id: UInt64, _ random: inout SplitMix64) {
         self.id = id
         let integer = Int64.random(in: .min ... .max, using: &random)
         let decimal =

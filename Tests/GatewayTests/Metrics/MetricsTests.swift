@@ -1,3 +1,4 @@
+import ClusterCore
 import HTTPTypes
 import HummingbirdTesting
 import LabSupport
@@ -8,7 +9,7 @@ import Testing
 @Suite("Metrics") struct MetricsTests {
     @Test("Whatever labels hold, the text is read back as it was", arguments: [UInt64(1), 2, 3, 4, 5])
     func escaping(seed: UInt64) throws {
-        var generator = SeededBytes(seed: seed)
+        var generator = SplitMix64(seed: seed)
         let letters: [Character] = ["a", "\"", "\\", "\n", "é", "{", "}", ",", "=", " ", "#", "漢"]
         for _ in 0..<200 {
             let value = String(

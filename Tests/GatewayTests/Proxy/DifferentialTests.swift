@@ -1,3 +1,4 @@
+import ClusterCore
 import Foundation
 import Gateway
 import LabSupport
@@ -37,7 +38,7 @@ import Testing
                 $0.readConsistency = .eventual
                 $0.poolMax = pool
             } _: { fixture in
-                var generator = SeededBytes(seed: seed)
+                var generator = SplitMix64(seed: seed)
                 var done = 0
                 while done < count {
                     let length = Int.random(in: 5...120, using: &generator)
@@ -120,7 +121,7 @@ import Testing
                 || (text.hasPrefix("SELECT") && text.contains(" FROM "))
         }
 
-        static func random(_ generator: inout SeededBytes) -> Step {
+        static func random(_ generator: inout SplitMix64) -> Step {
             let n = Int.random(in: 0...30, using: &generator)
             let m = Int.random(in: 0...30, using: &generator)
             let pick = Int.random(

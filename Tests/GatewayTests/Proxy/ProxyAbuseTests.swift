@@ -1,3 +1,4 @@
+import ClusterCore
 import Foundation
 import Gateway
 import LabSupport
@@ -28,7 +29,7 @@ import Testing
     func garbage() async throws {
         let seed = UInt64.random(in: 0 ... .max)
         print("proxy abuse: seed \(seed)")
-        var generator = SeededBytes(seed: seed)
+        var generator = SplitMix64(seed: seed)
         try await withProxy { fixture in
             for round in 0..<300 {
                 let client = try RawClient(port: fixture.port)

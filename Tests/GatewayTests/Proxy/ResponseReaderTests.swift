@@ -1,3 +1,4 @@
+import ClusterCore
 import MariaDBWire
 import NIOCore
 import Testing
@@ -147,7 +148,7 @@ import Testing
     @Test("No bytes make it trap")
     func fuzz() {
         let seed = UInt64.random(in: 0 ... .max)
-        var generator = SeededBytes(seed: seed)
+        var generator = SplitMix64(seed: seed)
         for _ in 0..<20_000 {
             let count = Int.random(in: 0...60, using: &generator)
             let bytes = (0..<count).map { _ in UInt8.random(in: 0...255, using: &generator) & 0x8F }

@@ -1,3 +1,4 @@
+import ClusterCore
 import Testing
 
 @testable import Gateway
@@ -126,7 +127,7 @@ import Testing
     @Test("No bytes make the classifier trap, and broken quotes never stay with the replica")
     func fuzz() {
         let seed = UInt64.random(in: 0 ... .max)
-        var generator = SeededBytes(seed: seed)
+        var generator = SplitMix64(seed: seed)
         let pieces = [
             "SELECT", "'", "\"", "`", "\\", "/*", "*/", "/*!", "--", "#", "\n", "@", "@@", ";", "(", ")", "FOR", "INTO",
             "1e", "+", "0x", ".", "SET", "KILL", "@wolfscale_after", "=", ",", " ", "\u{0}", "é", "a",
@@ -139,18 +140,5 @@ import Testing
                 if found.effects.contains(.opaque) { #expect(found.route == .leader, "seed \(seed): \(text)") }
             }
         }
-    }
-}
-
-/// Splitmix64, so that a failure can be repeated.
-struct SeededBytes: RandomNumberGenerator {
-    private var state: UInt64
-    init(seed: UInt64) { state = seed }
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var mixed = state
-        mixed = (mixed ^ (mixed >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        mixed = (mixed ^ (mixed >> 27)) &* 0x94D0_49BB_1331_11EB
-        return mixed ^ (mixed >> 31)
     }
 }

@@ -1,3 +1,4 @@
+import ClusterCore
 import Testing
 
 @testable import Gateway
@@ -58,7 +59,7 @@ import Testing
 
     @Test("Random values survive writing and reading; random bytes never trap", arguments: [UInt64(1), 2, 3])
     func roundTrip(seed: UInt64) throws {
-        var random = SplitMix(seed: seed)
+        var random = SplitMix64(seed: seed)
         for _ in 0..<500 {
             let value = randomValue(&random, depth: 0)
             #expect(try parse(value.text) == value)
@@ -70,7 +71,7 @@ import Testing
         }
     }
 
-    private func randomValue(_ random: inout SplitMix, depth: Int) -> JSONValue {
+    private func randomValue(_ random: inout SplitMix64, depth: Int) -> JSONValue {
         switch Int.random(in: 0...(depth > 4 ? 3 : 5), using: &random) {
         case 0: return .null
         case 1: return .bool(Bool.random(using: &random))
@@ -84,20 +85,7 @@ import Testing
     }
 }
 
-/// A small generator that a seed replays.
-struct SplitMix: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
-    }
-
+extension SplitMix64 {
     mutating func count() -> Int { Int.random(in: 0...5, using: &self) }
 
     /// Text that is hard on quoting: quotes, backslashes, NUL, comments, other planes.

@@ -1,3 +1,4 @@
+import ClusterCore
 import Foundation
 import Glibc
 import LabSupport
@@ -46,7 +47,7 @@ extension LabTests {
         }
 
         /// A megabyte that nothing compresses, as SQL.
-        static func noise(_ generator: inout SeededGenerator) -> String {
+        static func noise(_ generator: inout SplitMix64) -> String {
             let digits = Array("0123456789abcdef".utf8)
             var text: [UInt8] = []
             text.reserveCapacity(2 << 20)
@@ -79,7 +80,7 @@ extension LabTests {
             let cuts = Int(ProcessInfo.processInfo.environment["WOLFSCALE_LAB_CUTS"] ?? "") ?? 20
             let seed = UInt64.random(in: 0 ... .max)
             print("seed \(seed)")
-            var generator = SeededGenerator(seed: seed)
+            var generator = SplitMix64(seed: seed)
             let settings = ["link": ["streams = 3", "window_mb = 4"], "wal": ["max_fragment_kb = 64"]]
             let line = Line.wan(roundTrip: .milliseconds(10), megabits: 50)
             try Self.withSite("cuts", line, settings: settings) { site in
@@ -109,7 +110,7 @@ extension LabTests {
             let cuts = Int(ProcessInfo.processInfo.environment["WOLFSCALE_LAB_CUTS"] ?? "") ?? 8
             let seed = UInt64.random(in: 0 ... .max)
             print("seed \(seed)")
-            var generator = SeededGenerator(seed: seed)
+            var generator = SplitMix64(seed: seed)
             let settings = ["link": ["streams = 2"], "wal": ["max_fragment_kb = 64"]]
             let line = Line.wan(roundTrip: .milliseconds(10), megabits: 50)
             try Self.withSite("handshakes", line, settings: settings, tls: true) { site in
@@ -143,7 +144,7 @@ extension LabTests {
                 site.learner.endAgent(SIGKILL)
                 let client = try site.leader.client(readTimeout: .seconds(60))
                 // 24 MB on the line, some 20 s.
-                var generator = SeededGenerator(seed: 1)
+                var generator = SplitMix64(seed: 1)
                 for _ in 0..<24 { try client.query("INSERT INTO t (b) VALUES (\(Self.noise(&generator)))") }
                 try site.learner.start(.again)
                 var seen: [String: Any] = [:]
@@ -199,7 +200,7 @@ extension LabTests {
                 try Lab.eventually("the leader hears of it", within: .seconds(15)) {
                     try site.link()["state"] as? String == "paused"
                 }
-                var generator = SeededGenerator(seed: 2)
+                var generator = SplitMix64(seed: 2)
                 for _ in 0..<20 { try client.query("INSERT INTO t (b) VALUES (\(Self.noise(&generator)))") }
                 #expect(try site.learner.status().log.durableLsn < site.leader.status().log.durableLsn)
                 #expect(site.learner.agentIsRunning)

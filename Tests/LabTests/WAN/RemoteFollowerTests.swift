@@ -1,3 +1,4 @@
+import ClusterCore
 import Foundation
 import Glibc
 import LabSupport
@@ -97,7 +98,7 @@ extension LabTests {
         @Test func aLearnerComesBackAfterCutsAtRandomMoments() throws {
             let seed = UInt64.random(in: 0 ... .max)
             print("seed \(seed)")
-            var generator = SeededGenerator(seed: seed)
+            var generator = SplitMix64(seed: seed)
             let cuts = Int(ProcessInfo.processInfo.environment["WOLFSCALE_LAB_CUTS"] ?? "") ?? 10
             let settings = ["link": ["timeout_ms = 1000"], "wal": ["max_fragment_kb = 64"]]
             try Self.withSite(

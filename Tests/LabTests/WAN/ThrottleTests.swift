@@ -1,3 +1,4 @@
+import ClusterCore
 import Dispatch
 import Foundation
 import LabSupport
@@ -28,7 +29,7 @@ extension LabTests {
                 let writer = Thread {
                     do {
                         let client = try leader.client(readTimeout: .seconds(120))
-                        var generator = SeededGenerator(seed: 3)
+                        var generator = SplitMix64(seed: 3)
                         let noise = LinkTests.noise(&generator)
                         for id in 1...rows { try client.query("INSERT INTO t VALUES (\(id), \(noise))") }
                         isWritten.signal()

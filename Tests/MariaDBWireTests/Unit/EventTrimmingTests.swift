@@ -1,3 +1,4 @@
+import ClusterCore
 import NIOCore
 import Testing
 
@@ -5,7 +6,7 @@ import Testing
 
 @Suite struct EventTrimmingTests {
     /// Runs of events as a binlog has them: each ends where the one before ended and its own length.
-    private func run(_ count: Int, from end: inout UInt32, _ random: inout SeededGenerator) -> ByteBuffer {
+    private func run(_ count: Int, from end: inout UInt32, _ random: inout SplitMix64) -> ByteBuffer {
         var all: [ByteBuffer] = []
         for _ in 0..<count {
             let body = Int.random(in: 0...300, using: &random)
@@ -20,7 +21,7 @@ import Testing
     }
 
     @Test(arguments: 0..<50) func runsComeBackByteForByte(seed: UInt64) throws {
-        var random = SeededGenerator(seed: seed)
+        var random = SplitMix64(seed: seed)
         var end = UInt32.random(in: 0 ... .max, using: &random)
         let runs = (0..<8).map { _ in run(Int.random(in: 0...12, using: &random), from: &end, &random) }
         var (trimming, wire) = (EventTrimming(), ByteBuffer())
@@ -52,7 +53,7 @@ import Testing
 
     /// Whatever comes from a wire, nothing traps and no more comes out than was promised.
     @Test(arguments: 0..<200) func garbageIsRefused(seed: UInt64) {
-        var random = SeededGenerator(seed: seed)
+        var random = SplitMix64(seed: seed)
         var (trimming, wire) = (EventTrimming(), ByteBuffer())
         _ = trimming.trim(RealEvents.bytes, to: &wire)
         for _ in 0..<Int.random(in: 1...8, using: &random) {

@@ -9,12 +9,12 @@ import Testing
 @Suite struct FuzzTests {
     private static let seeds = Array(UInt64(1)...60)
 
-    private func randomBytes(_ count: Int, _ random: inout SeededGenerator) -> [UInt8] {
+    private func randomBytes(_ count: Int, _ random: inout SplitMix64) -> [UInt8] {
         (0..<count).map { _ in UInt8.random(in: 0...255, using: &random) }
     }
 
     /// Flips, cuts, repeats and inserts; small numbers and 0xFF more often than chance would have it.
-    private func mutate(_ bytes: inout [UInt8], _ random: inout SeededGenerator) {
+    private func mutate(_ bytes: inout [UInt8], _ random: inout SplitMix64) {
         for _ in 0..<Int.random(in: 1...4, using: &random) where !bytes.isEmpty {
             let index = Int.random(in: bytes.indices, using: &random)
             switch Int.random(in: 0...5, using: &random) {
@@ -28,7 +28,7 @@ import Testing
         }
     }
 
-    private func feed(_ bytes: [UInt8], _ random: inout SeededGenerator) {
+    private func feed(_ bytes: [UInt8], _ random: inout SplitMix64) {
         var stream = DumpStream.make(semiSync: Bool.random(using: &random), fragmentBytesMax: 2048)
         var rest = bytes[...]
         while !rest.isEmpty {
@@ -41,7 +41,7 @@ import Testing
     }
 
     @Test(arguments: seeds) func dumpStreamsNeverTrap(_ seed: UInt64) {
-        var random = SeededGenerator(seed: seed)
+        var random = SplitMix64(seed: seed)
         let made = [
             EventFactory.transaction("0-1-7", rowBytes: 3000), EventFactory.gtid("0-1-8", flags: .standalone),
             EventFactory.query("CREATE DATABASE x"), EventFactory.gtid("0-1-9"), EventFactory.query("COMMIT"),
@@ -67,7 +67,7 @@ import Testing
     }
 
     @Test(arguments: seeds) func handshakesNeverTrap(_ seed: UInt64) {
-        var random = SeededGenerator(seed: seed)
+        var random = SplitMix64(seed: seed)
         var greeting = ByteBuffer()
         ServerLogin(Credentials(user: "u"), serverVersion: "10.11.19", connectionID: 1).greeting.write(to: &greeting)
         var response = ByteBuffer()
@@ -103,7 +103,7 @@ import Testing
     }
 
     @Test(arguments: seeds) func relayedBytesNeverTrap(_ seed: UInt64) {
-        var random = SeededGenerator(seed: seed)
+        var random = SplitMix64(seed: seed)
         let original = Array(buffer: RealEvents.bytes)
         for _ in 0..<100 {
             var bytes = original

@@ -1,3 +1,4 @@
+import ClusterCore
 import NIOCore
 
 @testable import MariaDBWire
@@ -60,11 +61,11 @@ enum RandomRows {
             return EventFactory.event(.tableMap, body: body)
         }
 
-        func inserts(rows: Int, _ random: inout SeededGenerator) -> ByteBuffer {
+        func inserts(rows: Int, _ random: inout SplitMix64) -> ByteBuffer {
             event(.writeRowsV1, images: 1, rows: rows, &random)
         }
 
-        func event(_ type: BinlogEventType, images: Int, rows: Int, _ random: inout SeededGenerator) -> ByteBuffer {
+        func event(_ type: BinlogEventType, images: Int, rows: Int, _ random: inout SplitMix64) -> ByteBuffer {
             var body = head()
             count(forms.count, to: &body)
             let isFull = Bool.random(using: &random)
@@ -80,7 +81,7 @@ enum RandomRows {
             return EventFactory.event(type, body: body)
         }
 
-        private func image(_ present: [Int], _ row: Int, to body: inout ByteBuffer, _ random: inout SeededGenerator) {
+        private func image(_ present: [Int], _ row: Int, to body: inout ByteBuffer, _ random: inout SplitMix64) {
             let nulls = present.map { _ in Int.random(in: 0..<6, using: &random) == 0 }
             var bitmap = [UInt8](repeating: 0, count: (present.count + 7) / 8)
             for (place, isNull) in nulls.enumerated() where isNull { bitmap[place / 8] |= 1 << UInt8(place % 8) }
@@ -91,7 +92,7 @@ enum RandomRows {
         }
 
         private func value(
-            _ form: Form, _ column: Int, _ row: Int, to body: inout ByteBuffer, _ random: inout SeededGenerator
+            _ form: Form, _ column: Int, _ row: Int, to body: inout ByteBuffer, _ random: inout SplitMix64
         ) {
             func little(_ value: UInt64, _ width: Int) {
                 for byte in 0..<width { body.writeInteger(UInt8(truncatingIfNeeded: value >> UInt64(8 * byte))) }
@@ -124,7 +125,7 @@ enum RandomRows {
     }
 
     /// Transactions over several tables whose events interleave.
-    static func runs(_ random: inout SeededGenerator) -> [ByteBuffer] {
+    static func runs(_ random: inout SplitMix64) -> [ByteBuffer] {
         let tables = (1...Int.random(in: 1...4, using: &random)).map { number in
             let wide = Int.random(in: 0..<12, using: &random) == 0
             return Table(
@@ -154,7 +155,7 @@ enum RandomRows {
     }
 
     /// Bytes changed, events cut shorter or longer; the checksums are right again, mostly.
-    static func mutated(_ run: ByteBuffer, _ random: inout SeededGenerator) -> ByteBuffer {
+    static func mutated(_ run: ByteBuffer, _ random: inout SplitMix64) -> ByteBuffer {
         var (rest, events) = (run, [ByteBuffer]())
         while let header = BinlogEventHeader(rest, at: rest.readerIndex),
             var event = rest.readSlice(length: Int(header.length))
@@ -180,7 +181,7 @@ enum RandomRows {
         return all
     }
 
-    static func damage(_ bytes: inout ByteBuffer, within count: Int, _ random: inout SeededGenerator) {
+    static func damage(_ bytes: inout ByteBuffer, within count: Int, _ random: inout SplitMix64) {
         guard count > 0 else { return }
         bytes.setInteger(
             UInt8.random(in: 0 ... .max, using: &random),

@@ -1,3 +1,4 @@
+import ClusterCore
 import Foundation
 import Glibc
 import MariaDBClient
@@ -14,11 +15,11 @@ public enum BridgeFault: String, CaseIterable, Sendable {
 /// Inflicts faults on a bridge one after the other, and undoes each.
 public struct BridgeFaultInjector {
     let lab: BridgeLab
-    private var generator: SeededGenerator
+    private var generator: SplitMix64
 
     public init(lab: BridgeLab, seed: UInt64) {
         self.lab = lab
-        generator = SeededGenerator(seed: seed)
+        generator = SplitMix64(seed: seed)
     }
 
     /// The faults of a run, in a seeded order; each kind comes before any comes again.

@@ -1,3 +1,4 @@
+import ClusterCore
 import Foundation
 import MariaDBClient
 
@@ -70,7 +71,7 @@ public final class OrderEntry: @unchecked Sendable {
     }
 
     private func enter(_ client: Int, pause: Double?) {
-        var generator = SeededGenerator(seed: UInt64(client) &* 7_919 &+ UInt64(Date().timeIntervalSince1970))
+        var generator = SplitMix64(seed: UInt64(client) &* 7_919 &+ UInt64(Date().timeIntervalSince1970))
         var session: SQLSession?
         var due = Workload.now
         while !lock.withLock({ stopped }) {
@@ -94,7 +95,7 @@ public final class OrderEntry: @unchecked Sendable {
         session?.close()
     }
 
-    private static func order(_ session: SQLSession, _ generator: inout SeededGenerator) throws {
+    private static func order(_ session: SQLSession, _ generator: inout SplitMix64) throws {
         let customer = Int.random(in: 1...customers, using: &generator)
         let bought = (0..<Int.random(in: 1...5, using: &generator)).map { _ in
             Int.random(in: 1...products, using: &generator)
@@ -118,7 +119,7 @@ public final class OrderEntry: @unchecked Sendable {
         try session.query("COMMIT")
     }
 
-    private static func shipping(_ generator: inout SeededGenerator) -> String {
+    private static func shipping(_ generator: inout SplitMix64) -> String {
         """
         {"name": "\(Prose.name(&generator))", "street": "\(Int.random(in: 1...400, using: &generator)) \
         \(Prose.word(&generator)) street", "city": "\(Prose.city(&generator))", \
@@ -126,7 +127,7 @@ public final class OrderEntry: @unchecked Sendable {
         """
     }
 
-    private static func attributes(_ generator: inout SeededGenerator) -> String {
+    private static func attributes(_ generator: inout SplitMix64) -> String {
         """
         {"colour": "\(["red", "green", "blue", "black"][Int.random(in: 0...3, using: &generator)])", \
         "size": \(Int.random(in: 30...60, using: &generator)), "batch": "\(Prose.hex(12, &generator))", \
@@ -152,21 +153,21 @@ enum Prose {
         .split(
             separator: " ")
 
-    static func word(_ generator: inout SeededGenerator) -> String {
+    static func word(_ generator: inout SplitMix64) -> String {
         // Squared: the first words come most often.
         let x = Double.random(in: 0..<1, using: &generator)
         return words[Int(x * x * Double(words.count))]
     }
-    static func text(words count: ClosedRange<Int>, _ generator: inout SeededGenerator) -> String {
+    static func text(words count: ClosedRange<Int>, _ generator: inout SplitMix64) -> String {
         (0..<Int.random(in: count, using: &generator)).map { _ in word(&generator) }.joined(separator: " ")
     }
-    static func name(_ generator: inout SeededGenerator) -> String {
+    static func name(_ generator: inout SplitMix64) -> String {
         "\(names[Int.random(in: 0..<names.count, using: &generator)]) \(word(&generator))son"
     }
-    static func city(_ generator: inout SeededGenerator) -> String {
+    static func city(_ generator: inout SplitMix64) -> String {
         String(cities[Int.random(in: 0..<cities.count, using: &generator)])
     }
-    static func hex(_ count: Int, _ generator: inout SeededGenerator) -> String {
+    static func hex(_ count: Int, _ generator: inout SplitMix64) -> String {
         String((0..<count).map { _ in "0123456789abcdef".randomElement(using: &generator) ?? "0" })
     }
 }

@@ -1,3 +1,5 @@
+import ClusterCore
+
 /// When a unit (a packet, or a piece of a TCP stream) comes out of a line, if it does: a bounded queue in front of a
 /// bottleneck, then a delay with jitter, then chance. Pure: the time comes in, and the chance from a seed.
 public struct LineModel: Sendable {
@@ -11,7 +13,7 @@ public struct LineModel: Sendable {
 
     public private(set) var line: Line
     public var counters = LineCounters()
-    private var generator: SeededGenerator
+    private var generator: SplitMix64
     /// Until then the bottleneck has work.
     private var busyUntil: UInt64 = 0
     private var lastDelivery: UInt64 = 0
@@ -21,7 +23,7 @@ public struct LineModel: Sendable {
 
     public init(_ line: Line, seed: UInt64) {
         self.line = line
-        generator = SeededGenerator(seed: seed)
+        generator = SplitMix64(seed: seed)
         (delay, jitter, nanosecondsPerByte) = Self.derived(line)
     }
 

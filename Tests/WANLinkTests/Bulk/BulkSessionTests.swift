@@ -30,7 +30,7 @@ import Testing
         }
 
         static func payload(_ number: UInt64, seed: UInt64) -> ByteBuffer {
-            var random = SplitMix(seed: seed ^ number)
+            var random = SplitMix64(seed: seed ^ number)
             var buffer = ByteBuffer(integer: number)
             let size = random.next() % 50 == 0 ? 600_000 : Int(random.next() % 9_000)
             buffer.writeRepeatingByte(UInt8(number % 251), count: size / 2)
@@ -119,9 +119,9 @@ import Testing
     /// Sends `count` payloads through a relay, while `disturb` does what it wants to it.
     private func exchange(
         seed: UInt64, count: UInt64, adjust: @escaping (inout PeerNetwork.Configuration) -> Void,
-        disturb: (Relay, inout SplitMix) async throws -> Void
+        disturb: (Relay, inout SplitMix64) async throws -> Void
     ) async throws -> (Feeder.State, Collector.State, LinkState) {
-        var random = SplitMix(seed: seed)
+        var random = SplitMix64(seed: seed)
         let collector = Collector(seed: seed)
         let feeder = Feeder(count: count, seed: seed, receiver: collector)
         let one = try await start(1, feeder, adjust: adjust)

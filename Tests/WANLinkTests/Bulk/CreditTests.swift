@@ -1,3 +1,4 @@
+import ClusterCore
 import NIOCore
 import Testing
 
@@ -51,7 +52,7 @@ import Testing
     }
 
     @Test(arguments: 0..<100) func neitherSideEverHoldsMoreThanTheWindowAndOneFrame(seed: UInt64) throws {
-        var random = SplitMix(seed: seed)
+        var random = SplitMix64(seed: seed)
         let window = Int.random(in: 1...10_000, using: &random)
         var grant = CreditGrant(windowBytes: window)
         var account = CreditAccount()

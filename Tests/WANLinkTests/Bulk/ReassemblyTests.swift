@@ -1,3 +1,4 @@
+import ClusterCore
 import NIOCore
 import Testing
 
@@ -9,7 +10,7 @@ import Testing
     }
 
     @Test(arguments: 0..<100) func anyOrderOfStreamsComesOutInOrder(seed: UInt64) throws {
-        var random = SplitMix(seed: seed)
+        var random = SplitMix64(seed: seed)
         let streams = Int.random(in: 1...8, using: &random)
         var queues = [[UInt64]](repeating: [], count: streams)
         for sequence in 0..<500 { queues[Int.random(in: 0..<streams, using: &random)].append(UInt64(sequence)) }

@@ -82,7 +82,7 @@ import Testing
         let host = try await TestNode.start(1, of: authority)
         let seed = UInt64.random(in: 0 ... .max)
         print("seed \(seed)")
-        var random = SplitMix(seed: seed)
+        var random = SplitMix64(seed: seed)
         // A record's header that is right, so that what follows reaches the handshake, in every other one.
         let pieces = (0..<40).map { index in
             let noise = (0..<600).map { _ in UInt8.random(in: 0...255, using: &random) }
@@ -198,7 +198,7 @@ import Testing
         let client = try authority.client(as: authority.texts("node-3"))
         let seed = UInt64.random(in: 0 ... .max)
         print("seed \(seed)")
-        var random = SplitMix(seed: seed)
+        var random = SplitMix64(seed: seed)
         for round in 0..<200 {
             if round == 100 { try await member.setPeers([1: host.address]) }
             // Beyond its handshakes a second the host closes them itself.

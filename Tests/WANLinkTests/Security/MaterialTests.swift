@@ -60,7 +60,7 @@ import Testing
     }
 
     @Test(arguments: 0..<200) func damagedFilesNeverTrap(seed: UInt64) throws {
-        var random = SplitMix(seed: seed)
+        var random = SplitMix64(seed: seed)
         var texts = try TestAuthority().texts("node-1")
         var bytes = Array([texts.ca, texts.certificate, texts.privateKey][Int(seed % 3)].utf8)
         for _ in 0..<3 {

@@ -1,3 +1,4 @@
+import ClusterCore
 import Foundation
 import Testing
 
@@ -32,7 +33,7 @@ import Testing
     }
 
     @Test(arguments: 0..<300) func randomTextsNeverTrap(seed: UInt64) {
-        var random = SplitMix(seed: seed)
+        var random = SplitMix64(seed: seed)
         let scalars = (0..<Int.random(in: 0...120, using: &random)).map { _ in
             Unicode.Scalar(UInt32.random(in: 1...0xD7FF, using: &random)) ?? "a"
         }
@@ -70,7 +71,7 @@ import Testing
 
     /// A damaged request is refused, whatever byte it is: it is signed with its own key.
     @Test(arguments: 0..<300) func damagedRequestsNeverTrap(seed: UInt64) throws {
-        var random = SplitMix(seed: seed)
+        var random = SplitMix64(seed: seed)
         let lines = try request().split(separator: "\n")
         var body = try #require(Data(base64Encoded: lines.dropFirst().dropLast().joined()))
         switch seed % 3 {

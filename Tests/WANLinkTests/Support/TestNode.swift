@@ -21,6 +21,8 @@ struct TestNode: Sendable {
         let log = LogRecorder()
         var configuration = PeerNetwork.Configuration(
             bindHost: "127.0.0.1", bindPort: port, timeout: timeout, logger: log.logger)
+        // What a test says of the number of warnings holds however slowly it runs.
+        configuration.warningInterval = .hours(1)
         adjust(&configuration)
         let identity = number.map { PeerIdentity(clusterID: cluster, number: NodeNumber($0), id: "node-\($0)") }
         let network = try await PeerNetwork.start(

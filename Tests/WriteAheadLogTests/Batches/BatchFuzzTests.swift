@@ -19,7 +19,7 @@ import WriteAheadLog
     }
 
     @Test func randomBytes() {
-        var random = SeededGenerator(seed: 0xF022)
+        var random = SplitMix64(seed: 0xF022)
         for _ in 0..<5000 {
             var bytes = ByteBuffer(
                 bytes: (0..<random.int(0...200)).map { _ in UInt8.random(in: 0...255, using: &random) })
@@ -46,7 +46,7 @@ import WriteAheadLog
 
     /// With checksums made right, so that what is behind them is reached.
     @Test func changedFieldsUnderRightChecksums() throws {
-        var random = SeededGenerator(seed: 0xF1E1D)
+        var random = SplitMix64(seed: 0xF1E1D)
         for round in 0..<6000 {
             let batch = try Sample.transactions(
                 1...UInt64(random.int(1...4)), size: random.int(0...80), codec: round % 2 == 0 ? .none : .lz4)

@@ -29,7 +29,7 @@ import WriteAheadLog
         }
     }
 
-    private func batches(_ random: inout SeededGenerator) throws -> [Batch] {
+    private func batches(_ random: inout SplitMix64) throws -> [Batch] {
         var first: UInt64 = 1
         return try (0..<Int.random(in: 1...5, using: &random)).map { _ in
             let entries = (0..<UInt64.random(in: 1...20, using: &random)).map { number in
@@ -48,7 +48,7 @@ import WriteAheadLog
     }
 
     @Test(arguments: 0..<60) func batchesComeBackByteForByte(seed: UInt64) throws {
-        var random = SeededGenerator(seed: seed)
+        var random = SplitMix64(seed: seed)
         let batches = try batches(&random)
         let wire = try wire(batches)
         #expect(BatchGroup.isOne(wire) && !TrimmedBatch.isOne(wire) && !BatchGroup.isOne(batches[0].bytes))
@@ -56,7 +56,7 @@ import WriteAheadLog
     }
 
     @Test(arguments: 0..<400) func damageIsFoundAndNeverTraps(seed: UInt64) throws {
-        var random = SeededGenerator(seed: seed)
+        var random = SplitMix64(seed: seed)
         var wire = try wire(try batches(&random))
         let place = Int.random(in: 0..<wire.writerIndex, using: &random)
         let was = wire.getInteger(at: place, as: UInt8.self) ?? 0

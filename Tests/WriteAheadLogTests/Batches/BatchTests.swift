@@ -51,7 +51,7 @@ import WriteAheadLog
     }
 
     @Test func incompressibleBodiesAreStoredAsTheyAre() throws {
-        var random = SeededGenerator(seed: 1)
+        var random = SplitMix64(seed: 1)
         let noise = ByteBuffer(bytes: (0..<5000).map { _ in UInt8.random(in: 0...255, using: &random) })
         let batch = try Sample.batch(1, [.transaction(Sample.gtid(1), events: noise)], codec: .lz4)
         #expect(batch.header.codec == .none)

@@ -6,7 +6,7 @@ import WriteAheadLog
 /// A batch on its way over a link that compresses by itself: taken out of its codec and put back.
 @Suite struct RecodedBatchTests {
     @Test(arguments: 0..<30) func aBatchComesBackByteForByte(seed: UInt64) throws {
-        var random = SeededGenerator(seed: seed)
+        var random = SplitMix64(seed: seed)
         let entries = (1...UInt64.random(in: 1...40, using: &random)).map {
             Sample.transaction($0, size: Int.random(in: 0...4_000, using: &random))
         }
@@ -21,7 +21,7 @@ import WriteAheadLog
     }
 
     @Test func whatDoesNotShrinkStaysAsItIs() throws {
-        var random = SeededGenerator(seed: 9)
+        var random = SplitMix64(seed: 9)
         var noise = ByteBuffer()
         for _ in 0..<1_000 { noise.writeInteger(random.next()) }
         let batch = try Sample.batch(1, [.transaction(Sample.gtid(1), events: noise)], codec: .none)

@@ -22,7 +22,7 @@ import WriteAheadLog
         }
     }
 
-    private func entries(_ random: inout SeededGenerator) -> [Entry] {
+    private func entries(_ random: inout SplitMix64) -> [Entry] {
         var offset: UInt64 = 1_000
         return (1...UInt64.random(in: 1...40, using: &random)).map { number in
             var body = Sample.body(Int.random(in: 0...2_000, using: &random), salt: number)
@@ -35,7 +35,7 @@ import WriteAheadLog
     }
 
     @Test(arguments: 0..<40, [Codec.lz4, .none]) func aBatchComesBackByteForByte(seed: UInt64, codec: Codec) throws {
-        var random = SeededGenerator(seed: seed)
+        var random = SplitMix64(seed: seed)
         let batch = try Sample.batch(1, entries(&random), term: 3, codec: codec)
         let wire = try TrimmedBatch.write(batch, Sums.self)
         #expect(TrimmedBatch.isOne(wire) && !TrimmedBatch.isOne(batch.bytes))
@@ -45,7 +45,7 @@ import WriteAheadLog
     }
 
     @Test(arguments: 0..<300) func damageIsFoundAndNeverTraps(seed: UInt64) throws {
-        var random = SeededGenerator(seed: seed)
+        var random = SplitMix64(seed: seed)
         let batch = try Sample.batch(1, entries(&random))
         var wire = try TrimmedBatch.write(batch, Sums.self)
         let place = Int.random(in: 0..<wire.writerIndex, using: &random)

@@ -39,7 +39,7 @@ import WriteAheadLog
         let other = try sealedLog()
         let length = Int(
             try #require(ByteBuffer(bytes: whole.suffix(12)).getInteger(at: 0, endianness: .little, as: UInt32.self)))
-        var random = SeededGenerator(seed: 0x7A11)
+        var random = SplitMix64(seed: 0x7A11)
         for _ in 0..<500 {
             var trailer = ByteBuffer(bytes: whole.suffix(length))
             for _ in 0..<random.int(1...3) {
@@ -57,7 +57,7 @@ import WriteAheadLog
         let second = try #require(other.paths.dropFirst().first)
         let whole = try #require(other.contents(second))
         let covered = 80 + 16
-        var random = SeededGenerator(seed: 0x4EAD)
+        var random = SplitMix64(seed: 0x4EAD)
         for _ in 0..<500 {
             var header = ByteBuffer(bytes: whole.prefix(4096))
             for _ in 0..<random.int(1...3) {

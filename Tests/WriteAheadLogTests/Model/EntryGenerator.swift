@@ -5,10 +5,10 @@ import WriteAheadLog
 /// Makes batches as a leader would: transactions of several domains and servers, fragmented ones, some of them
 /// abandoned, no-ops of new terms, and memberships.
 struct EntryGenerator {
-    var random: SeededGenerator
+    var random: SplitMix64
     private var fragments: (gtid: GTID, left: Int)?
 
-    init(seed: UInt64) { random = SeededGenerator(seed: seed) }
+    init(seed: UInt64) { random = SplitMix64(seed: seed) }
 
     /// After a cut or a crash.
     mutating func forget() { fragments = nil }

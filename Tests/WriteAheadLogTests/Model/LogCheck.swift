@@ -18,7 +18,7 @@ struct LogCheck {
         #expect(recovery.memberships == model.memberships.suffix(4), comment)
     }
 
-    func everything(random: inout SeededGenerator) throws {
+    func everything(random: inout SplitMix64) throws {
         #expect(log.first == model.base.lsn.next, comment)
         #expect(log.last == model.last, comment)
         #expect(log.lastTerm == model.lastTerm, comment)
@@ -29,7 +29,7 @@ struct LogCheck {
     }
 
     /// Everything from a random entry on, by disk and by cache, in pieces of random size.
-    private func contents(random: inout SeededGenerator) throws {
+    private func contents(random: inout SplitMix64) throws {
         guard !model.items.isEmpty else {
             #expect(try log.read(from: model.last.next, bytesMax: 1) == [], comment)
             return
@@ -65,14 +65,14 @@ struct LogCheck {
         }
     }
 
-    private func terms(random: inout SeededGenerator) throws {
+    private func terms(random: inout SplitMix64) throws {
         let lsn = LSN(UInt64(random.int(Int(model.base.lsn.rawValue)...Int(model.last.rawValue))))
         #expect(log.term(at: lsn) == model.term(at: lsn), comment)
         #expect(log.term(at: model.last.next) == nil, comment)
         #expect(try log.state(through: lsn) == model.state(through: lsn), comment)
     }
 
-    private func gtids(random: inout SeededGenerator) throws {
+    private func gtids(random: inout SplitMix64) throws {
         let all = model.transactions()
         for transaction in all.shuffled(using: &random).prefix(4) {
             let complete = all.last { $0.gtid == transaction.gtid && $0.complete != nil }?.complete
@@ -84,7 +84,7 @@ struct LogCheck {
         for gtid in model.base.state.gtids { #expect(try log.contains(gtid), comment) }
     }
 
-    private func starts(random: inout SeededGenerator) throws {
+    private func starts(random: inout SplitMix64) throws {
         let lsn = LSN(UInt64(random.int(Int(model.base.lsn.rawValue)...Int(model.last.rawValue))))
         var position = model.state(through: lsn).position
         if random.chance(20), let gtid = position.gtids.randomElement(using: &random) {

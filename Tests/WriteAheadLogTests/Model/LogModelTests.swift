@@ -26,7 +26,7 @@ import WriteAheadLog
 /// One run: the log, its model, and what may have become of them when something fails.
 struct ModelRun {
     private let seed: UInt64
-    private var random: SeededGenerator
+    private var random: SplitMix64
     private var generator: EntryGenerator
     private var disk = SimulatedDisk()
     private var options = Log.Options()
@@ -39,7 +39,7 @@ struct ModelRun {
 
     init(seed: UInt64) {
         self.seed = seed
-        random = SeededGenerator(seed: seed)
+        random = SplitMix64(seed: seed)
         generator = EntryGenerator(seed: seed &* 31)
         options.segmentBytesMax = random.int(5000...14_000)
         options.indexIntervalBytes = random.int(100...1500)

@@ -116,7 +116,7 @@ struct LogBenchmarks {
         var from = LSN(1)
         while from <= log.last { from = (try log.read(from: from, bytesMax: 1 << 20).last?.last ?? from).next }
         rate("read", bytes: bytes, clock.now - start)
-        var random = SeededGenerator(seed: 1)
+        var random = SplitMix64(seed: 1)
         var durations: [Duration] = []
         for _ in 0..<500 {
             let gtid = Sample.gtid(UInt64.random(in: 1...log.last.rawValue, using: &random))

@@ -12,7 +12,7 @@ enum Sample {
     /// Half noise, half repetition, so that LZ4 has something to do.
     static func body(_ size: Int, salt: UInt64 = 0) -> ByteBuffer {
         var buffer = ByteBuffer()
-        var random = SeededGenerator(seed: salt)
+        var random = SplitMix64(seed: salt)
         while buffer.readableBytes < size { buffer.writeInteger(random.next() & 0xFFFF_FFFF) }
         return buffer.getSlice(at: 0, length: size) ?? ByteBuffer()
     }

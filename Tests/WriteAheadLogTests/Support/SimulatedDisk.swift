@@ -1,3 +1,4 @@
+import ClusterCore
 import NIOCore
 import Synchronization
 import WriteAheadLog
@@ -35,7 +36,7 @@ final class SimulatedDisk: Disk {
 
     /// The disk as it is when the power comes back.
     func powerLost(seed: UInt64) -> SimulatedDisk {
-        var random = SeededGenerator(seed: seed)
+        var random = SplitMix64(seed: seed)
         let disk = SimulatedDisk()
         state.withLock { state in
             var names = state.durableNames
@@ -184,7 +185,7 @@ final class SimulatedFile: DiskFile {
 
     func copy(disk: SimulatedDisk) -> SimulatedFile { SimulatedFile(path: path, disk: disk, contents: contents) }
 
-    func afterPowerLoss(disk: SimulatedDisk, random: inout SeededGenerator) -> SimulatedFile {
+    func afterPowerLoss(disk: SimulatedDisk, random: inout SplitMix64) -> SimulatedFile {
         let state = self.state.withLock { $0 }
         var contents = state.durable
         // All, none, or some of what was not synced: one in four each, and one in four that order is kept.
