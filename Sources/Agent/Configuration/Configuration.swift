@@ -140,7 +140,7 @@ struct Configuration: Sendable, Equatable {
         var maxConnections = 2_000
         var failoverWaitMs = 10_000
         var causalTimeoutMs = 500
-        var busyPollUs = 100
+        var busyPollUs = 250
         var staleReads = StaleReads.allow
         /// 0 for no bound.
         var maxStalenessSeconds = 0

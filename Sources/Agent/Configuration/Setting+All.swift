@@ -195,7 +195,7 @@ extension Setting {
             "How long a statement may wait for a new leader before it is refused."),
         .integer(
             "proxy", "busy_poll_us", \.proxy.busyPollUs, 0...1_000,
-            "How long an event loop with one busy client looks for its next packet before it sleeps; 0: not at all."),
+            "How long a proxy with one busy client may look for its next packet before it sleeps; 0: not at all."),
         .integer(
             "proxy", "causal_timeout_ms", \.proxy.causalTimeoutMs, 0...600_000,
             "How long a causal read may wait for the local replica before it goes to the leader."),

@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 import NIOCore
 import Testing
@@ -6,74 +7,139 @@ import Testing
 
 @Suite struct BusyPollTests {
     /// Both ends of a connection.
-    private func makePair() throws -> (CInt, CInt) {
+    private func withPair(_ body: (_ here: CInt, _ there: CInt) async throws -> Void) async throws {
         var ends: [CInt] = [0, 0]
         try #require(socketpair(AF_UNIX, CInt(SOCK_STREAM.rawValue), 0, &ends) == 0)
-        return (ends[0], ends[1])
+        defer { for end in ends { close(end) } }
+        try await body(ends[0], ends[1])
     }
 
     /// Long enough that a test which waits for it to end by itself would be noticed.
     private static let limit = TimeAmount.seconds(30)
 
-    @Test func whatIsThereIsFoundAtOnce() throws {
-        let (one, other) = try makePair()
-        defer {
-            close(one)
-            close(other)
+    /// One that would look for the whole limit.
+    private func patient(among rounds: BusyPoll.Rounds = BusyPoll.Rounds()) -> BusyPoll {
+        var poll = BusyPoll(limit: Self.limit, among: rounds)
+        for packet in BusyPoll.Packet.allCases {
+            while poll.window(of: packet) < Self.limit { poll.came(packet, after: Self.limit) }
         }
-        var poll = BusyPoll(limit: Self.limit)
-        for _ in 0...BusyPoll.roundsAlone { poll.roundEnded(of: 7) }
-        #expect(write(other, "x", 1) == 1)
-        let begun = NIODeadline.now()
-        poll.look(at: one, for: .answer)
-        #expect(NIODeadline.now() - begun < Self.limit)
+        return poll
     }
 
-    @Test func nothingIsLookedForWhileSeveralClientsAreBusy() throws {
-        let (one, other) = try makePair()
-        defer {
-            close(one)
-            close(other)
-        }
-        var poll = BusyPoll(limit: Self.limit)
+    private func time(_ body: () throws -> Void) rethrows -> TimeAmount {
         let begun = NIODeadline.now()
-        // Each of them would last for the limit.
-        for round in 0..<100 {
-            poll.roundEnded(of: UInt32(round % 2))
-            poll.look(at: one, for: .answer)
+        try body()
+        return NIODeadline.now() - begun
+    }
+
+    @Test func whatIsThereIsFoundAtOnce() async throws {
+        try await withPair { here, there in
+            var poll = patient()
+            for _ in 0...BusyPoll.roundsAlone { poll.roundEnded(of: 7) }
+            #expect(write(there, "x", 1) == 1)
+            #expect(time { poll.look(at: here, for: .answer) } < Self.limit)
         }
-        for _ in 0..<100 {
-            poll.roundEnded(of: nil)
-            poll.look(at: one, for: .answer)
+    }
+
+    @Test func nothingIsLookedForWhileSeveralClientsAreBusy() async throws {
+        try await withPair { here, _ in
+            let rounds = BusyPoll.Rounds()
+            var poll = patient(among: rounds)
+            // Each look would last for the limit.
+            let looked = time {
+                for round in 0..<100 {
+                    poll.roundEnded(of: UInt32(round % 2))
+                    poll.look(at: here, for: .answer)
+                }
+                for _ in 0..<100 {
+                    poll.roundEnded(of: nil)
+                    poll.look(at: here, for: .answer)
+                }
+                for _ in 0..<100 {
+                    poll.roundEnded(of: 7)
+                    // Another event loop's.
+                    _ = rounds.next()
+                    poll.look(at: here, for: .answer)
+                }
+                for _ in 0..<BusyPoll.roundsAlone {
+                    poll.roundEnded(of: 7)
+                    poll.look(at: here, for: .answer)
+                }
+            }
+            #expect(looked < Self.limit)
         }
-        for _ in 0..<BusyPoll.roundsAlone {
+    }
+
+    @Test func zeroNeverLooks() async throws {
+        try await withPair { here, _ in
+            var poll = BusyPoll(limit: .zero, among: BusyPoll.Rounds())
+            let looked = time {
+                for _ in 0..<10_000 {
+                    poll.roundEnded(of: 7)
+                    poll.look(at: here, for: .answer)
+                }
+            }
+            #expect(looked < Self.limit)
+        }
+    }
+
+    @Test func aClientOfAnotherLoopEndsTheLook() async throws {
+        try await withPair { here, there in
+            let rounds = BusyPoll.Rounds()
+            var poll = patient(among: rounds)
+            for _ in 0...BusyPoll.roundsAlone { poll.roundEnded(of: 7) }
+            let (looking, looked) = (DispatchSemaphore(value: 0), DispatchSemaphore(value: 0))
+            Thread.detachNewThread { [poll] in
+                var poll = poll
+                looking.signal()
+                poll.look(at: here, for: .answer)
+                looked.signal()
+            }
+            await withCheckedContinuation { done in
+                Thread.detachNewThread {
+                    looking.wait()
+                    // Whether the look has begun can't be seen from here: rounds go on until it ends.
+                    while looked.wait(timeout: .now() + .milliseconds(1)) == .timedOut { _ = rounds.next() }
+                    done.resume()
+                }
+            }
+        }
+    }
+
+    @Test func theLookIsAsLongAsThePacketsTake() {
+        let limit = TimeAmount.microseconds(250)
+        var poll = BusyPoll(limit: limit, among: BusyPoll.Rounds())
+        #expect(poll.window(of: .answer) == BusyPoll.shortest)
+        for _ in 0..<3 { poll.came(.answer, after: .microseconds(100)) }
+        // 80 are too few for 100, 160 are enough.
+        #expect(poll.window(of: .answer) == .microseconds(80))
+        for _ in 0..<100 { poll.came(.answer, after: .microseconds(100)) }
+        #expect(poll.window(of: .answer) == .microseconds(160))
+        for _ in 0..<100 { poll.came(.answer, after: limit) }
+        #expect(poll.window(of: .answer) == limit)
+        #expect(poll.window(of: .command) == BusyPoll.shortest, "a client's commands take their own time")
+        poll.came(.answer, after: limit + .nanoseconds(1))
+        #expect(poll.window(of: .answer) == .zero)
+        poll.came(.answer, after: .microseconds(100))
+        #expect(poll.window(of: .answer) == BusyPoll.shortest)
+    }
+
+    /// The times are taken from one round of a client to the next.
+    @Test func onlyItsOwnRoundsTellOfAClientsPackets() async throws {
+        try await withPair { here, there in
+            let limit = TimeAmount.seconds(20)
+            var poll = BusyPoll(limit: limit, among: BusyPoll.Rounds())
+            #expect(write(there, "x", 1) == 1)
+            for _ in 0...BusyPoll.roundsAlone { poll.roundEnded(of: 7) }
+            poll.look(at: here, for: .answer)
+            usleep(1_000)
+            poll.roundEnded(of: 8)
+            #expect(poll.window(of: .answer) == BusyPoll.shortest)
+            for _ in 0...BusyPoll.roundsAlone { poll.roundEnded(of: 7) }
+            poll.look(at: here, for: .answer)
+            usleep(1_000)
             poll.roundEnded(of: 7)
-            poll.look(at: one, for: .answer)
-        }
-        var never = BusyPoll(limit: .zero)
-        for _ in 0..<100 {
-            never.roundEnded(of: 7)
-            never.look(at: one, for: .answer)
-        }
-        #expect(NIODeadline.now() - begun < Self.limit)
-    }
-
-    @Test func whatDoesNotHelpIsTriedEverMoreRarely() {
-        var poll = BusyPoll(limit: .microseconds(1))
-        var tries = 0
-        for _ in 0..<100_000 where poll.mayTry(.answer) {
-            tries += 1
-            poll.lost(.answer)
-        }
-        // 10 on the way to the longest pause, and one in 1,024 from then on.
-        #expect((90...120).contains(tries), "\(tries)")
-        let mayLookForCommand = poll.mayTry(.command)
-        #expect(mayLookForCommand, "a client's commands have their own luck")
-        while !poll.mayTry(.answer) {}
-        poll.found(.answer)
-        for _ in 0..<100 {
-            let mayTry = poll.mayTry(.answer)
-            #expect(mayTry)
+            #expect(poll.window(of: .answer) == BusyPoll.shortest * 2)
         }
     }
 }

@@ -1,72 +1,94 @@
 import Glibc
 import NIOCore
+import Synchronization
 
-/// Looks for the next packet of an event loop's only busy client without sleeping, as long as that pays.
+/// Looks for the next packet of a proxy's only busy client without sleeping, as long as that pays.
 ///
-/// To sleep and to be woken takes longer than a small query itself, and a proxy does it twice for each. Other threads that want the
-/// processor get it (`sched_yield`), other clients of the loop wait for ``limit`` at most, and where looking did not help it is
-/// tried ever more rarely. Confined to its event loop.
+/// To sleep and to be woken takes longer than a small query itself, and a proxy does it twice for each. How long it looks follows from
+/// how long the packets before took to come, as a hypervisor's halt polling does (Linux, `Documentation/virt/kvm/halt-polling.rst`):
+/// those that come within ``limit`` lengthen the look, a later one ends it. Other threads that want the processor get it
+/// (`sched_yield`), and it ends when another client becomes busy: at the same loop after ``limit`` at most. Confined to its event loop.
 struct BusyPoll {
     /// What is looked for: databases and clients take times of their own.
     enum Packet: Int, CaseIterable { case answer, command }
 
-    /// How many rounds in succession one client must have had the loop for itself.
+    /// The rounds of all event loops of a proxy: two that look at once would take the processors from those they wait for.
+    final class Rounds: Sendable {
+        private let count = Atomic<UInt64>(0)
+
+        func next() -> UInt64 { count.wrappingAdd(1, ordering: .relaxed).newValue }
+        var latest: UInt64 { count.load(ordering: .relaxed) }
+    }
+
+    /// How many rounds in succession one client must have had the proxy for itself.
     static let roundsAlone = 4
     /// Who gives way for longer than this shares its processor with somebody who uses it up, and had better sleep.
     static let yieldMax = TimeAmount.milliseconds(1)
-    /// Up to so many times in succession it is not tried.
-    static let skipsMax = 1 << failuresMax - 1
-    private static let failuresMax = 10
+    /// After that it is not tried so many times.
+    static let roundsCrowded = 1_000
+    /// The first look for what begins to come in time.
+    static let shortest = TimeAmount.microseconds(10)
 
-    private struct Luck {
-        var failures = 0
-        var skips = 0
+    private struct Wait {
+        var packet: Packet
+        var begun: NIODeadline
     }
 
     /// Zero: it is never done.
     private let limit: TimeAmount
+    private let allRounds: Rounds
+    private var latest: UInt64 = 0
     private var client: UInt32?
-    private var rounds = 0
-    private var lucks = [Luck](repeating: Luck(), count: Packet.allCases.count)
+    private var roundsOfClient = 0
+    /// How long each packet is looked for; zero when the last one came too late.
+    private var windows: [TimeAmount]
+    private var wait: Wait?
+    private var crowded = 0
 
-    init(limit: TimeAmount) { self.limit = limit }
+    init(limit: TimeAmount, among rounds: Rounds) {
+        self.limit = limit
+        allRounds = rounds
+        windows = [TimeAmount](repeating: min(Self.shortest, limit), count: Packet.allCases.count)
+    }
 
     /// A round was this client's alone, or that of several (nil).
     mutating func roundEnded(of client: UInt32?) {
-        rounds = client != nil && client == self.client ? rounds + 1 : 0
-        self.client = client
+        guard limit > .zero else { return }
+        let number = allRounds.next()
+        let isAlone = client != nil && client == self.client && number == latest + 1
+        roundsOfClient = isAlone ? roundsOfClient + 1 : 0
+        (self.client, latest) = (client, number)
+        // What another client's packet took says nothing of this one's.
+        if let wait, isAlone { came(wait.packet, after: .now() - wait.begun) }
+        wait = nil
     }
 
-    /// Returns when the socket can be read, or after ``limit``.
+    /// Returns when the socket can be read, or when it does not pay any longer.
     mutating func look(at socket: NIOBSDSocket.Handle, for packet: Packet) {
-        guard limit > .zero, rounds >= Self.roundsAlone, mayTry(packet) else { return }
-        var descriptor = pollfd(fd: socket, events: Int16(POLLIN), revents: 0)
+        guard limit > .zero, roundsOfClient >= Self.roundsAlone else { return }
         var now = NIODeadline.now()
-        let deadline = now + limit
-        repeat {
-            if poll(&descriptor, 1, 0) != 0 { return found(packet) }
+        wait = Wait(packet: packet, begun: now)
+        guard crowded == 0 else { return crowded -= 1 }
+        let deadline = now + window(of: packet)
+        var descriptor = pollfd(fd: socket, events: Int16(POLLIN), revents: 0)
+        while now < deadline, allRounds.latest == latest {
+            if poll(&descriptor, 1, 0) != 0 { return }
             sched_yield()
             let before = now
             now = .now()
-            if now - before > Self.yieldMax { return crowdedOut(packet) }
-        } while now < deadline
-        lost(packet)
+            if now - before > Self.yieldMax { return crowded = Self.roundsCrowded }
+        }
     }
 
-    mutating func mayTry(_ packet: Packet) -> Bool {
-        guard lucks[packet.rawValue].skips > 0 else { return true }
-        lucks[packet.rawValue].skips -= 1
-        return false
-    }
+    func window(of packet: Packet) -> TimeAmount { windows[packet.rawValue] }
 
-    mutating func found(_ packet: Packet) { lucks[packet.rawValue] = Luck() }
-
-    mutating func crowdedOut(_ packet: Packet) {
-        lucks[packet.rawValue] = Luck(failures: Self.failuresMax, skips: Self.skipsMax)
-    }
-
-    mutating func lost(_ packet: Packet) {
-        let failures = min(lucks[packet.rawValue].failures + 1, Self.failuresMax)
-        lucks[packet.rawValue] = Luck(failures: failures, skips: 1 << failures - 1)
+    /// A packet came so long after its look began.
+    mutating func came(_ packet: Packet, after waited: TimeAmount) {
+        let window = windows[packet.rawValue]
+        if waited > limit {
+            windows[packet.rawValue] = .zero
+        } else if waited > window {
+            windows[packet.rawValue] = min(max(window * 2, Self.shortest), limit)
+        }
     }
 }

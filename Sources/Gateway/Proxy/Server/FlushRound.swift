@@ -13,7 +13,7 @@ protocol FlushOwner: AnyObject {
 /// Sends what the connections of one event loop have written in a round of the loop together at its end, when all that had
 /// come has been read: writing wakes the reader at the other end, which would take the processor away in the midst of the round.
 ///
-/// When only one client is busy, the answer is then looked for with open eyes for a moment; see ``BusyPoll``.
+/// When only one client of the proxy is busy, its next packet is then looked for with open eyes for a moment; see ``BusyPoll``.
 ///
 /// Confined to its event loop.
 final class FlushRound {

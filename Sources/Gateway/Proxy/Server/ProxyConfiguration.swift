@@ -22,7 +22,7 @@ public struct ProxyConfiguration: Sendable {
     public var causalTimeout = TimeAmount.milliseconds(500)
     /// Whether reads go on at the replica while there is no leader.
     public var allowsStaleReads = true
-    /// How long a loop with one busy client looks for its next packet before it sleeps.
+    /// How long a proxy with one busy client may look for its next packet before it sleeps.
     public var busyPoll = TimeAmount.zero
     /// For logging in: from the connection to the end of the authentication.
     public var loginTimeout = TimeAmount.seconds(10)

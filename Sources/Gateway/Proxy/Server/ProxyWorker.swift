@@ -32,7 +32,7 @@ final class ProxyWorker: @unchecked Sendable {  // all state is confined to the 
         self.dialler = dialler
         self.shared = shared
         self.logger = logger
-        flushes = FlushRound(on: eventLoop, busyPoll: BusyPoll(limit: configuration.busyPoll))
+        flushes = FlushRound(on: eventLoop, busyPoll: BusyPoll(limit: configuration.busyPoll, among: shared.rounds))
         pool = BackendPool(connectionsMax: configuration.poolMax, on: eventLoop)
     }
 
@@ -105,6 +105,7 @@ final class ProxyShared: Sendable {
         var serverVersion = "5.5.5-10.11.0-MariaDB"
     }
 
+    let rounds = BusyPoll.Rounds()
     private let state = NIOLockedValueBox(State())
     private let connectionsMax: Int
     private let base: UInt32
