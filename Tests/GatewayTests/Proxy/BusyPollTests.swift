@@ -37,7 +37,9 @@ import Testing
             var poll = patient()
             for _ in 0...BusyPoll.roundsAlone { poll.roundEnded(of: 7) }
             #expect(write(there, "x", 1) == 1)
-            #expect(time { poll.look(at: here, for: .answer) } < Self.limit)
+            var isFound = false
+            let looked = time { isFound = poll.look(at: here, for: .answer) }
+            #expect(isFound && looked < Self.limit)
         }
     }
 
@@ -49,21 +51,21 @@ import Testing
             let looked = time {
                 for round in 0..<100 {
                     poll.roundEnded(of: UInt32(round % 2))
-                    poll.look(at: here, for: .answer)
+                    _ = poll.look(at: here, for: .answer)
                 }
                 for _ in 0..<100 {
                     poll.roundEnded(of: nil)
-                    poll.look(at: here, for: .answer)
+                    _ = poll.look(at: here, for: .answer)
                 }
                 for _ in 0..<100 {
                     poll.roundEnded(of: 7)
                     // Another event loop's.
                     _ = rounds.next()
-                    poll.look(at: here, for: .answer)
+                    _ = poll.look(at: here, for: .answer)
                 }
                 for _ in 0..<BusyPoll.roundsAlone {
                     poll.roundEnded(of: 7)
-                    poll.look(at: here, for: .answer)
+                    _ = poll.look(at: here, for: .answer)
                 }
             }
             #expect(looked < Self.limit)
@@ -76,7 +78,7 @@ import Testing
             let looked = time {
                 for _ in 0..<10_000 {
                     poll.roundEnded(of: 7)
-                    poll.look(at: here, for: .answer)
+                    _ = poll.look(at: here, for: .answer)
                 }
             }
             #expect(looked < Self.limit)
@@ -92,7 +94,7 @@ import Testing
             Thread.detachNewThread { [poll] in
                 var poll = poll
                 looking.signal()
-                poll.look(at: here, for: .answer)
+                _ = poll.look(at: here, for: .answer)
                 looked.signal()
             }
             await withCheckedContinuation { done in
@@ -103,6 +105,24 @@ import Testing
                     done.resume()
                 }
             }
+        }
+    }
+
+    @Test func whoIsCrowdedOutPausesForLongerEachTime() async throws {
+        try await withPair { here, there in
+            var poll = patient()
+            #expect(write(there, "x", 1) == 1)
+            let pauses = (0..<5).map { _ in poll.crowdedOut() }
+            #expect(pauses == [16, 64, 256, 1_024, 1_024])
+            var rounds = 0
+            for _ in 0..<BusyPoll.roundsAlone { poll.roundEnded(of: 7) }
+            repeat {
+                poll.roundEnded(of: 7)
+                rounds += 1
+            } while !poll.look(at: here, for: .answer)
+            #expect(rounds == 1_025)
+            for _ in 0..<2_000 { poll.found() }
+            #expect(poll.crowdedOut() == 16)
         }
     }
 
@@ -131,12 +151,12 @@ import Testing
             var poll = BusyPoll(limit: limit, among: BusyPoll.Rounds())
             #expect(write(there, "x", 1) == 1)
             for _ in 0...BusyPoll.roundsAlone { poll.roundEnded(of: 7) }
-            poll.look(at: here, for: .answer)
+            _ = poll.look(at: here, for: .answer)
             usleep(1_000)
             poll.roundEnded(of: 8)
             #expect(poll.window(of: .answer) == BusyPoll.shortest)
             for _ in 0...BusyPoll.roundsAlone { poll.roundEnded(of: 7) }
-            poll.look(at: here, for: .answer)
+            _ = poll.look(at: here, for: .answer)
             usleep(1_000)
             poll.roundEnded(of: 7)
             #expect(poll.window(of: .answer) == BusyPoll.shortest * 2)

@@ -35,6 +35,7 @@ final class ProxyFixture: Sendable {
     ) async throws -> Value {
         var configuration = ProxyConfiguration(host: "127.0.0.1", port: 0, number: 1)
         configuration.failoverWait = .seconds(5)
+        configuration.busyPoll = .microseconds(250)
         settings(&configuration)
         let fixture = try await ProxyFixture(configuration)
         fixture.proxy.update(view)

@@ -69,7 +69,7 @@ final class BackendConnection: ChannelInboundHandler, @unchecked Sendable {  // 
     private var running: Internal?
     private var replySequence: UInt8 = 0
     private var owesFlush = false
-    private(set) var socket: NIOBSDSocket.Handle?
+    private var socket: DirectSocket?
 
     private struct Internal {
         var shape: ResponseShape
@@ -214,7 +214,7 @@ final class BackendConnection: ChannelInboundHandler, @unchecked Sendable {  // 
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
-        socket = context.socket
+        socket = DirectSocket.of(context.channel)
         if context.channel.isActive { begin() }
     }
 
@@ -357,4 +357,5 @@ extension BackendConnection: FlushOwner {
 
     var connectionID: UInt32 { owner?.connectionID ?? 0 }
     var awaits: BusyPoll.Packet { .answer }
+    var source: DirectSocket? { isReading ? socket : nil }
 }

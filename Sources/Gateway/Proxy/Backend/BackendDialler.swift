@@ -60,7 +60,7 @@ public struct DirectDialler: BackendDialler {
     }
 
     private static func writingDirectly(_ channel: any Channel) -> EventLoopFuture<Void> {
-        channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(DirectWrites()) }
+        channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(DirectSocket()) }
     }
 }
 

@@ -43,7 +43,7 @@ public struct DatabaseTLS: Sendable {
         }
         // An address is compared with that of the connection.
         let handler = try NIOSSLClientHandler(context: self.context, serverHostname: name)
-        try DirectWrites.addNearestToSocket(handler, to: context.pipeline.syncOperations)
+        try DirectSocket.addNearestToSocket(handler, to: context.pipeline.syncOperations)
     }
 }
 

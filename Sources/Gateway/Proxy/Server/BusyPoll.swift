@@ -24,8 +24,8 @@ struct BusyPoll {
     static let roundsAlone = 4
     /// Who gives way for longer than this shares its processor with somebody who uses it up, and had better sleep.
     static let yieldMax = TimeAmount.milliseconds(1)
-    /// After that it is not tried so many times.
-    static let roundsCrowded = 1_000
+    /// After that nothing is looked for in so many rounds: few at first, more each time, and fewer again as looks succeed.
+    static let pauseRounds = 16...1_024
     /// The first look for what begins to come in time.
     static let shortest = TimeAmount.microseconds(10)
 
@@ -43,7 +43,8 @@ struct BusyPoll {
     /// How long each packet is looked for; zero when the last one came too late.
     private var windows: [TimeAmount]
     private var wait: Wait?
-    private var crowded = 0
+    private var pause = 0
+    private var nextPause = Self.pauseRounds.lowerBound
 
     init(limit: TimeAmount, among rounds: Rounds) {
         self.limit = limit
@@ -63,21 +64,40 @@ struct BusyPoll {
         wait = nil
     }
 
-    /// Returns when the socket can be read, or when it does not pay any longer.
-    mutating func look(at socket: NIOBSDSocket.Handle, for packet: Packet) {
-        guard limit > .zero, roundsOfClient >= Self.roundsAlone else { return }
+    /// Returns when the socket can be read (true), or when it does not pay any longer.
+    mutating func look(at socket: NIOBSDSocket.Handle, for packet: Packet) -> Bool {
+        guard limit > .zero, roundsOfClient >= Self.roundsAlone else { return false }
         var now = NIODeadline.now()
         wait = Wait(packet: packet, begun: now)
-        guard crowded == 0 else { return crowded -= 1 }
+        guard pause == 0 else {
+            pause -= 1
+            return false
+        }
         let deadline = now + window(of: packet)
         var descriptor = pollfd(fd: socket, events: Int16(POLLIN), revents: 0)
         while now < deadline, allRounds.latest == latest {
-            if poll(&descriptor, 1, 0) != 0 { return }
+            if poll(&descriptor, 1, 0) != 0 {
+                found()
+                return true
+            }
             sched_yield()
             let before = now
             now = .now()
-            if now - before > Self.yieldMax { return crowded = Self.roundsCrowded }
+            if now - before > Self.yieldMax {
+                crowdedOut()
+                return false
+            }
         }
+        return false
+    }
+
+    mutating func found() { nextPause = max(nextPause - 1, Self.pauseRounds.lowerBound) }
+
+    /// - Returns: the rounds without a look that follow.
+    @discardableResult mutating func crowdedOut() -> Int {
+        pause = nextPause
+        nextPause = min(nextPause * 4, Self.pauseRounds.upperBound)
+        return pause
     }
 
     func window(of packet: Packet) -> TimeAmount { windows[packet.rawValue] }

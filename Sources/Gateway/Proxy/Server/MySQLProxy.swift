@@ -114,7 +114,7 @@ public final class MySQLProxy: Service {
                 return channel.eventLoop.makeCompletedFuture {
                     if let session = shared.admit({ ProxySession(worker: worker, connectionID: $0) }) {
                         try channel.pipeline.syncOperations.addHandlers(
-                            DirectWrites(), ReadsBetweenFlushes(), session)
+                            DirectSocket(), ReadsBetweenFlushes(), session)
                     } else {
                         logger.warning("the proxy is full: proxy.max_connections is reached")
                         try channel.pipeline.syncOperations.addHandler(FullHouse())

@@ -163,7 +163,7 @@ extension ProxySession {
             return refuse(1043, "08S01", "Bad handshake: the proxy has no certificate (proxy.tls_certificate)")
         }
         do {
-            try DirectWrites.addNearestToSocket(
+            try DirectSocket.addNearestToSocket(
                 NIOSSLServerHandler(context: tls), to: context.pipeline.syncOperations)
         } catch { return close() }
         isEncrypted = true

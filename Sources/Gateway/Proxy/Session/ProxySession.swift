@@ -87,7 +87,7 @@ final class ProxySession: ChannelInboundHandler, @unchecked Sendable {  // all s
     var hasLostState = false
     var isReadingClient = true
     private var owesFlush = false
-    private(set) var socket: NIOBSDSocket.Handle?
+    private var socket: DirectSocket?
 
     /// Longer commands are passed on unread, to the leader.
     static let inspectedBytesMax = 1 << 20
@@ -112,7 +112,7 @@ final class ProxySession: ChannelInboundHandler, @unchecked Sendable {  // all s
 
     func handlerAdded(context: ChannelHandlerContext) {
         self.context = context
-        socket = context.socket
+        socket = DirectSocket.of(context.channel)
     }
     func handlerRemoved(context: ChannelHandlerContext) {
         self.context = nil
@@ -250,4 +250,5 @@ extension ProxySession: FlushOwner {
     }
 
     var awaits: BusyPoll.Packet { .command }
+    var source: DirectSocket? { isReadingClient ? socket : nil }
 }

@@ -7,7 +7,7 @@ import NIOPosix
 import Testing
 
 /// Bytes go straight to the socket, and by SwiftNIO where the socket does not take them.
-@Suite(.serialized) struct DirectWritesTests {
+@Suite(.serialized) struct DirectSocketTests {
     /// What arrives, and how often it may be read.
     private final class Sink: ChannelInboundHandler {
         typealias InboundIn = ByteBuffer
@@ -74,7 +74,7 @@ import Testing
             .channelOption(.writeBufferWaterMark, value: .init(low: 32 << 10, high: 64 << 10))
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandlers(below.value, DirectWrites())
+                    try channel.pipeline.syncOperations.addHandlers(below.value, DirectSocket())
                 }
             }
             .connect(to: #require(listener.localAddress)).get()
@@ -182,9 +182,51 @@ import Testing
         try await pair.close()
     }
 
+    @Test func whatHasComeIsTakenWithoutTheEventLoop() async throws {
+        let pair = try await makePair()
+        let reader = pair.reader
+        // SwiftNIO itself is told not to read.
+        let direct = try await reader.eventLoop.submit {
+            let direct = DirectSocket()
+            try reader.pipeline.syncOperations.addHandler(direct, position: .first)
+            return NIOLoopBound(direct, eventLoop: reader.eventLoop)
+        }.get()
+        try await reader.eventLoop.submit {
+            direct.value.receive()
+            #expect(pair.sink.value.received.readableBytes == 0)
+        }.get()
+        try await pair.writer.writeAndFlush(ByteBuffer(string: "hello"))
+        try await eventually("it has come", pair) {
+            direct.value.receive()
+            return pair.sink.value.received == ByteBuffer(string: "hello")
+        }
+        // Much is for SwiftNIO, whole and in order behind what was taken.
+        let much = ByteBuffer(repeating: 7, count: 100_000)
+        try await pair.writer.writeAndFlush(much)
+        try await eventually("much has come", pair) {
+            var count: CInt = 0
+            return ioctl(try #require(direct.value.descriptor), UInt(FIONREAD), &count) == 0 && count > 8 << 10
+        }
+        try await reader.eventLoop.submit {
+            direct.value.receive()
+            #expect(pair.sink.value.received.readableBytes == 5)
+        }.get()
+        try await reader.setOption(.autoRead, value: true).get()
+        try await eventually("all is there", pair) { pair.sink.value.received.readableBytes == 100_005 }
+        // The end is SwiftNIO's to tell.
+        try await pair.writer.close()
+        try await reader.closeFuture.get()
+        try await reader.eventLoop.submit {
+            #expect(direct.value.descriptor == nil)
+            direct.value.receive()
+            #expect(pair.sink.value.received.readableBytes == 100_005)
+        }.get()
+        try await pair.close()
+    }
+
     @Test func onWhatIsNoSocketEverythingIsPassedOn() throws {
         let channel = EmbeddedChannel()
-        try channel.pipeline.syncOperations.addHandler(DirectWrites())
+        try channel.pipeline.syncOperations.addHandler(DirectSocket())
         channel.write(ByteBuffer(string: "a"), promise: nil)
         #expect(try channel.readOutbound(as: ByteBuffer.self) == nil)
         channel.write(ByteBuffer(string: "b"), promise: nil)
@@ -196,18 +238,20 @@ import Testing
     @Test func whatChangesBytesStandsBeforeIt() throws {
         let channel = EmbeddedChannel()
         let operations = channel.pipeline.syncOperations
-        try operations.addHandlers(DirectWrites(), ReadsBetweenFlushes())
+        try operations.addHandlers(DirectSocket(), ReadsBetweenFlushes())
         let changing = Watch()
-        try DirectWrites.addNearestToSocket(changing, to: operations)
+        try DirectSocket.addNearestToSocket(changing, to: operations)
         channel.write(ByteBuffer(string: "a"), promise: nil)
         // It has been asked to write before anything was flushed; behind the direct writes it would not.
         #expect(changing.writes == 1)
         let other = EmbeddedChannel(handler: ReadsBetweenFlushes())
-        try DirectWrites.addNearestToSocket(Watch(), to: other.pipeline.syncOperations)
+        try DirectSocket.addNearestToSocket(Watch(), to: other.pipeline.syncOperations)
         #expect(throws: Never.self) { try other.pipeline.syncOperations.handler(type: Watch.self) }
     }
 
-    private func eventually(_ what: String, _ pair: Pair, _ condition: @escaping @Sendable () -> Bool) async throws {
+    private func eventually(_ what: String, _ pair: Pair, _ condition: @escaping @Sendable () throws -> Bool)
+        async throws
+    {
         let deadline = ContinuousClock.now + .seconds(30)
         while try await !pair.writer.eventLoop.submit(condition).get() {
             try #require(ContinuousClock.now < deadline, "\(what) not within 30 s")

@@ -1,15 +1,16 @@
 import Glibc
 import NIOCore
 
-/// Hands what is flushed to the socket at once, in one call, instead of by SwiftNIO's queue of pending writes, which takes more of
-/// the processor than all else that a proxy does with a small packet.
+/// The way by SwiftNIO's queues and its event loop's next turn takes more of the processor than all else that a proxy does with a
+/// small packet: this hands what is flushed to the socket at once, in one call, and ``receive()`` takes what has come.
 ///
-/// Only what the socket does not take goes into that queue, and what is written behind it until it is empty again: waiting for the
-/// socket, water marks, `isWritable` and errors stay SwiftNIO's.
+/// Only what the socket does not take goes into the queue of pending writes, and what is written behind it until that is empty
+/// again. Reading is SwiftNIO's as long as nobody calls ``receive()``; waiting for the socket, water marks, `isWritable`, the end of the
+/// stream and errors always are.
 ///
 /// Must be the handler nearest to the socket: whatever changes bytes (TLS) comes after it, by ``addNearestToSocket(_:to:)``. On a channel
 /// that is no socket it passes everything on.
-public final class DirectWrites: ChannelOutboundHandler {
+public final class DirectSocket: ChannelOutboundHandler {
     public typealias OutboundIn = ByteBuffer
     public typealias OutboundOut = ByteBuffer
 
@@ -20,9 +21,12 @@ public final class DirectWrites: ChannelOutboundHandler {
 
     /// Up to here several writes are copied together, to be one call.
     static let togetherBytesMax = 16 << 10
+    /// More than this is left to SwiftNIO, whose buffers grow with what comes.
+    static let receiveBytesMax = 4 << 10
 
     /// Good while the channel is active.
-    private var socket: CInt?
+    private var socket: NIOBSDSocket.Handle?
+    private var context: ChannelHandlerContext?
     /// Written since the last flush; hardly ever more than one.
     private var first: Write?
     private var others: [Write] = []
@@ -31,11 +35,19 @@ public final class DirectWrites: ChannelOutboundHandler {
 
     public init() {}
 
+    /// The one of a channel; nil where there is none, as on a tunnel's end.
+    public static func of(_ channel: any Channel) -> DirectSocket? {
+        do { return try channel.pipeline.syncOperations.handler(type: DirectSocket.self) } catch { return nil }
+    }
+
+    /// Whether something has come can be asked here; nil when the channel is over, or no socket.
+    public var descriptor: NIOBSDSocket.Handle? { context?.channel.isActive == true ? socket : nil }
+
     /// Adds a handler that changes what goes over the wire, on this side of which nothing may be sent.
     public static func addNearestToSocket(
         _ handler: some ChannelHandler, to pipeline: ChannelPipeline.SynchronousOperations
     ) throws {
-        do { try pipeline.addHandler(handler, position: .after(pipeline.handler(type: DirectWrites.self))) } catch {
+        do { try pipeline.addHandler(handler, position: .after(pipeline.handler(type: DirectSocket.self))) } catch {
             guard case ChannelPipelineError.notFound = error else { throw error }
             try pipeline.addHandler(handler, position: .first)
         }
@@ -43,9 +55,11 @@ public final class DirectWrites: ChannelOutboundHandler {
 
     public func handlerAdded(context: ChannelHandlerContext) {
         socket = context.socket
+        self.context = context
     }
 
     public func handlerRemoved(context: ChannelHandlerContext) {
+        self.context = nil
         for write in [first].compactMap({ $0 }) + others { write.promise?.fail(ChannelError.ioOnClosedChannel) }
         first = nil
         others = []
@@ -120,6 +134,23 @@ public final class DirectWrites: ChannelOutboundHandler {
         var rest = write
         rest.bytes.moveReaderIndex(forwardBy: max(0, sent))
         return rest
+    }
+
+    /// Reads what the socket has, and hands it on as the channel would. Not while the channel is told not to read.
+    ///
+    /// Nothing happens when nothing has come, or much, or the end of the stream: that is for the event loop's next turn.
+    public func receive() {
+        guard let context, let socket = descriptor else { return }
+        var available: CInt = 0
+        guard ioctl(socket, UInt(FIONREAD), &available) == 0, 1...Self.receiveBytesMax ~= Int(available) else { return }
+        var bytes = context.channel.allocator.buffer(capacity: Int(available))
+        let count = bytes.withUnsafeMutableWritableBytes {
+            recv(socket, $0.baseAddress, min($0.count, Self.receiveBytesMax), CInt(MSG_DONTWAIT))
+        }
+        guard count > 0 else { return }
+        bytes.moveWriterIndex(forwardBy: count)
+        context.fireChannelRead(NIOAny(bytes))
+        context.fireChannelReadComplete()
     }
 
     private func queueAll(_ context: ChannelHandlerContext) {
