@@ -21,7 +21,7 @@ struct BusyPoll {
     }
 
     /// How many rounds in succession one client must have had the proxy for itself.
-    static let roundsAlone = 4
+    static let roundsAlone = 16
     /// Who gives way for longer than this shares its processor with somebody who uses it up, and had better sleep.
     static let yieldMax = TimeAmount.milliseconds(1)
     /// After that nothing is looked for in so many rounds: few at first, more each time, and fewer again as looks succeed.
