@@ -32,6 +32,12 @@ import Testing
         return NIODeadline.now() - begun
     }
 
+    /// Until the clock that is measured by has gone on by more than that.
+    private func letPass(_ time: TimeAmount) {
+        let begun = NIODeadline.now()
+        while NIODeadline.now() - begun <= time { sched_yield() }
+    }
+
     @Test func whatIsThereIsFoundAtOnce() async throws {
         try await withPair { here, there in
             var poll = patient()
@@ -97,6 +103,7 @@ import Testing
                 _ = poll.look(at: here, for: .answer)
                 looked.signal()
             }
+            let begun = NIODeadline.now()
             await withCheckedContinuation { done in
                 Thread.detachNewThread {
                     looking.wait()
@@ -105,6 +112,7 @@ import Testing
                     done.resume()
                 }
             }
+            #expect(NIODeadline.now() - begun < Self.limit)
         }
     }
 
@@ -152,12 +160,12 @@ import Testing
             #expect(write(there, "x", 1) == 1)
             for _ in 0...BusyPoll.roundsAlone { poll.roundEnded(of: 7) }
             _ = poll.look(at: here, for: .answer)
-            usleep(1_000)
+            letPass(BusyPoll.shortest)
             poll.roundEnded(of: 8)
             #expect(poll.window(of: .answer) == BusyPoll.shortest)
             for _ in 0...BusyPoll.roundsAlone { poll.roundEnded(of: 7) }
             _ = poll.look(at: here, for: .answer)
-            usleep(1_000)
+            letPass(BusyPoll.shortest)
             poll.roundEnded(of: 7)
             #expect(poll.window(of: .answer) == BusyPoll.shortest * 2)
         }
